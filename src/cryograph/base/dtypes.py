@@ -19,7 +19,7 @@ REF_OFFSET = 100
 
 @dataclass(frozen=True, slots=True)
 class DType:
-    """One DataType. `numpy` is None for what has no array form (resource, variant); `itemsize` is in bytes, 0 when it varies."""
+    """One DataType. `numpy` is None for what has no array form (resource, variant)."""
 
     number: int
     name: str

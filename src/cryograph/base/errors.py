@@ -12,7 +12,7 @@ Error                          the root: `except cryograph.Error` catches all of
 ├── InputError                 an argument or a feed of the wrong type, shape or dtype
 ├── UnsupportedError           an op, attribute, dtype or target that cannot be done
 │   └── RefusedError           an op that touches files, code or the network and was not granted
-├── RunError                   the numbers themselves are at fault while a program runs (a failed Assert, an index out of range)
+├── RunError                   the numbers are at fault while a program runs (a failed Assert, an index out of range)
 └── MissingExtraError          an optional package is not installed
 
 A message says where, what came, what was expected and the way out; context is added on the way up with `from`.

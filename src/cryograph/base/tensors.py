@@ -53,7 +53,7 @@ class Tensor:
 
     @staticmethod
     def of(values: ArrayLike, dtype: DType | None = None) -> Tensor:
-        """A tensor that holds an array (not copied when it is contiguous); str and bytes of any numpy kind become bytes."""
+        """A tensor that holds an array (not copied when it is contiguous); strings of any numpy kind become bytes."""
         array = np.asarray(values)
         if array.dtype.kind in "SUO":
             array = to_bytes(array)
@@ -81,7 +81,8 @@ class Tensor:
             raise UnsupportedError(f"Values of the dtype {dtype} have no fixed size and cannot be mapped.")
         if expected != content.length:
             raise DamagedError(
-                f"{content.file.name}: a tensor of {dtype} {show(shape)} takes {expected} bytes, but {content.length} are there."
+                f"{content.file.name}: a tensor of {dtype} {show(shape)} takes {expected} bytes,"
+                f" but {content.length} are there."
             )
         return Tensor(dtype.base, shape, content=content, check=check)
 
@@ -101,7 +102,7 @@ class Tensor:
         return self._array is not None
 
     def numpy(self) -> Array:
-        """The values, read-only: a view of the mapped file where they lie in one. Strings are object arrays of bytes."""
+        """The values, read-only: a view of the mapped file where they lie in one. Strings are objects of type bytes."""
         if self._array is None:
             if self.content is not None:
                 if self._check is not None:
@@ -114,9 +115,8 @@ class Tensor:
             else:
                 raise UnsupportedError(f"A tensor of the dtype {self.dtype} has no values that can be shown.")
             if array.shape != self.shape or array.dtype != self._numpy_dtype():
-                raise DamagedError(
-                    f"A tensor said to be {self.dtype} {show(self.shape)} came out as {array.dtype} {show(array.shape)}."
-                )
+                came = f"{array.dtype} {show(array.shape)}"
+                raise DamagedError(f"A tensor said to be {self.dtype} {show(self.shape)} came out as {came}.")
             self._array = _frozen(array)
             self._make = None
         return self._array

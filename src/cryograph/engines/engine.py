@@ -1,0 +1,36 @@
+"""What an engine is: it says what it cannot take, and turns the rest into a callable."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..base.tensors import Array
+from ..program.program import Program, Step
+
+Runner = Callable[[Sequence[Array]], list[Array]]
+"""Takes the values of `program.inputs` in order, then those of `program.state`; gives `program.outputs`, then the
+state's results. Strings are object arrays of bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unsupported:
+    """One step that an engine cannot take, and why in words (op, attribute, value, what is supported)."""
+
+    step: Step
+    reason: str
+
+
+class Engine(Protocol):
+    """An engine. `name` is what users write in `engine="..."`."""
+
+    name: str
+
+    def missing(self, program: Program) -> list[Unsupported]:
+        """The steps that this engine cannot take, bodies included; empty when it can run the whole program."""
+        ...
+
+    def prepare(self, program: Program) -> Runner:
+        """A callable that runs the program; UnsupportedError when `missing` is not empty."""
+        ...
