@@ -23,7 +23,7 @@ Array = NDArray[Any]
 class Tensor:
     """Values of one dtype and shape, in memory, in a file or still to be made. Never changes.
 
-    `nbytes` is the size of the values in memory, in bytes; for strings it is 0, as it is not known before they are read.
+    `nbytes` is the size of the values in memory, in bytes; 0 for strings, as theirs is not known before they are read.
     """
 
     __slots__ = ("_array", "_check", "_make", "content", "dtype", "shape")

@@ -29,7 +29,7 @@ class Step:
 
     `name` is the node's name in the document, for errors. `inputs` and `outputs` name values; an output that nobody
     reads keeps its place. `attrs` holds every attribute in its Python form (see `graph.attrs`), defaults filled in;
-    `bodies` holds the programs of attributes that name functions (then_branch, else_branch, body, cond, branches:0 ...).
+    `bodies` holds the programs of attributes that name functions (then_branch, else_branch, body, cond, branches:0).
     """
 
     name: str
