@@ -1,0 +1,1 @@
+"""Floor 4: what ops mean without running them: signatures, dtypes, shapes."""
