@@ -1,0 +1,204 @@
+"""The public Model: a document with verbs on it. Each verb is a few lines over the floors below."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+from collections.abc import Iterable, Mapping, Sequence
+
+from ..base.errors import GraphError, InputError
+from ..base.files import Path
+from ..engines.engines import prepare
+from ..formats.checkpoint import Checkpoint
+from ..formats.load import load_document
+from ..formats.save import save_document
+from ..graph.document import Document
+from ..graph.graph import Graph
+from ..graph.node import tensor_name
+from ..ops.ranking import one_choice, rank_outputs
+from ..program.build import build_program
+from ..transforms.extract import extract
+from ..transforms.freeze import freeze
+from ..transforms.import_graph import import_graph as import_graph_into
+from ..transforms.join import JoinReport, join
+from ..transforms.unfreeze import Chooser, unfreeze
+from .predictor import Predictor, Slot
+
+
+class Model(Document):
+    """A model file in memory: exactly what it says, and what can be done with it. `load` makes one.
+
+    Verbs give a new Model and leave this one as it is; weights are shared, never copied.
+    """
+
+    __slots__ = ()
+
+    @staticmethod
+    def of(document: Document) -> Model:
+        """The Model of a document."""
+        if isinstance(document, Model):
+            return document
+        return Model(**{f.name: getattr(document, f.name) for f in dataclasses.fields(document)})
+
+    def join(
+        self,
+        weights: Path | Checkpoint,
+        *,
+        name_map: Mapping[str, str] | None = None,
+        include: Iterable[str] = ("*",),
+        partial: bool = True,
+    ) -> tuple[Model, JoinReport]:
+        """This model with the values of a checkpoint, and a report of restored, missing and extra names.
+
+        `name_map` maps variables to checkpoint keys (`{"conv/*": "old/conv/*"}`), `include` are globs of variables to
+        restore. InputError when values do not fit; MissingWeightsError when `partial` is False and some are missing.
+        """
+        checkpoint = weights if isinstance(weights, Checkpoint) else Checkpoint(weights)
+        joined, report = join(
+            self,
+            checkpoint,
+            source=checkpoint.prefix,
+            name_map=name_map,
+            include=include,
+            object_graph=checkpoint.object_graph,
+            partial=partial,
+        )
+        return Model.of(joined), report
+
+    def freeze(self, outputs: Sequence[str] | str | None = None) -> Model:
+        """This model as one graph in which variables and table contents are constants, cut down to `outputs`.
+
+        Without `outputs`, those of the only signature (or `serving_default`), else the one that stands out among the
+        likely ones; InputError lists the choices where none does. MissingWeightsError when values are missing.
+        """
+        return Model.of(freeze(self, self._output_tensors(outputs)))
+
+    def unfreeze(self, names: Iterable[str] | Chooser | None = None) -> Model:
+        """This model with constants turned into variables: those that globs or a predicate choose, or (by default) the
+        weights of MatMul, convolutions, biases and norms. Saved as `.meta` it is what TensorFlow restores and
+        trains."""
+        return Model.of(unfreeze(self, names))
+
+    def extract(self, outputs: Sequence[str] | str, inputs: Sequence[str] | str = ()) -> Model:
+        """The part that `outputs` need, cut at `inputs`; both are tensors (`node` or `node:0`)."""
+        return Model.of(extract(self, _names(outputs), _names(inputs)))
+
+    def compile(
+        self,
+        outputs: Sequence[str] | str | None = None,
+        inputs: Sequence[str] | str | None = None,
+        engine: str = "auto",
+        signature: str | None = None,
+    ) -> Predictor:
+        """A callable that computes `outputs` from `inputs` (tensors), or a signature's outputs from its inputs.
+
+        Without either, the only signature or `serving_default` is taken, else the likely inputs and outputs. `engine`
+        is `auto`, `numpy` or `onnxruntime`. Errors of names, missing weights and unsupported ops come here, not at
+        the call.
+        """
+        wanted_out = self._slots_out(outputs, signature)
+        wanted_in = self._slots_in(inputs, signature, [tensor for _, tensor in wanted_out], outputs is None)
+        program = build_program(
+            self, [t for _, t in wanted_out], None if wanted_in is None else [t for _, t in wanted_in]
+        )
+        named = dict(map(reversed, wanted_in)) if wanted_in is not None else {}  # type: ignore[arg-type]
+        ins = [Slot(named.get(v, v), v, program.specs[v].dtype, program.specs[v].shape) for v in program.inputs]
+        outs = [
+            Slot(name, v, program.specs[v].dtype, program.specs[v].shape)
+            for (name, _), v in zip(wanted_out, program.outputs, strict=True)
+        ]
+        prepared = prepare(program, engine)
+        return Predictor(prepared.run, ins, outs, prepared.pieces)
+
+    def save(self, path: Path, format: str | None = None) -> None:
+        """Writes this model: the format from the suffix (`.pb`, `.pbtxt`, `.meta`, `.npz`, `.safetensors`, a directory
+        for a SavedModel, a checkpoint's prefix) or from `format`. InputError when a format cannot hold it."""
+        save_document(self, path, format)
+
+    def _output_tensors(self, outputs: Sequence[str] | str | None) -> list[str]:
+        if outputs is not None:
+            return [str(self.graph.port(name)) if ":" in name else name for name in _names(outputs)]
+        return [tensor for _, tensor in self._slots_out(None, None)]
+
+    def _slots_out(self, outputs: Sequence[str] | str | None, signature: str | None) -> list[tuple[str, str]]:
+        if outputs is not None:
+            names = _names(outputs)
+            if signature is not None or self._is_signature_output(names):
+                specs = self.signature(signature).outputs
+                return [(n, tensor_name(specs[n].tensor) if n in specs else tensor_name(n)) for n in names]
+            return [(n, self.graph.port(n).tensor) for n in names]
+        if signature is not None or self._has_one_signature():
+            specs = self.signature(signature).outputs
+            return [(key, tensor_name(spec.tensor)) for key, spec in specs.items() if spec.tensor]
+        ranked = rank_outputs(self)
+        chosen = one_choice(ranked)
+        if not chosen:
+            listed = "".join(f"\n  {c.tensor}  ({c.op}: {c.reason})" for c in ranked[:10])
+            raise InputError(
+                f"Which outputs? The model does not say, and several are likely; name them with outputs=.{listed}"
+                if ranked
+                else "The model has no tensor that looks like an output; name one with outputs=."
+            )
+        return [(c.tensor, c.tensor) for c in chosen]
+
+    def _is_signature_output(self, names: list[str]) -> bool:
+        if not self._has_one_signature():
+            return False
+        outputs = self.signature().outputs
+        return all(n in outputs and n.partition(":")[0] not in self.graph for n in names)
+
+    def _has_one_signature(self) -> bool:
+        named = [key for key in self.signatures if key != "__saved_model_init_op"]
+        return len(named) == 1 or "serving_default" in named
+
+    def _slots_in(
+        self, inputs: Sequence[str] | str | None, signature: str | None, outputs: list[str], by_default: bool
+    ) -> list[tuple[str, str]] | None:
+        if inputs is not None:
+            return [(n, self.graph.port(n).tensor) for n in _names(inputs)]
+        if signature is None and not (self._has_one_signature() and by_default):
+            return None
+        specs = self.signature(signature).inputs
+        return [(key, tensor_name(spec.tensor)) for key, spec in specs.items() if spec.tensor]
+
+
+def _names(names: Sequence[str] | str) -> list[str]:
+    return [names] if isinstance(names, str) else list(names)
+
+
+def load(path: Path, weights: Path | None = None, tags: Iterable[str] | None = None) -> Model:
+    """Opens a model file of any format, told by its content. Nothing is read but what describes it.
+
+    `path` may be any member of a checkpoint, a `.meta`, `.pb` or `.pbtxt`, a SavedModel or a model directory.
+    `weights` joins a checkpoint; a `.meta` whose checkpoint lies beside it under the same name is joined by itself.
+    `tags` choose among the MetaGraphs of a SavedModel. `Model.missing` tells in words what is still needed.
+    """
+    document = load_document(path, None if tags is None else tuple(tags))
+    model = Model.of(document)
+    prefix = os.fspath(weights) if weights is not None else model.weights
+    waiting = any(v.tensor is None for v in model.variables.values())
+    if prefix and model.has_graph and (waiting or weights is not None):
+        model, _ = model.join(prefix)
+    elif weights is not None and not model.has_graph:
+        raise GraphError(f"{os.fspath(path)} holds no graph to join {prefix} with.")
+    return model
+
+
+def save(model: Document, path: Path, format: str | None = None) -> None:
+    """Writes a model; see `Model.save`."""
+    save_document(model, path, format)
+
+
+def import_graph(
+    model: Document | Graph,
+    into: Document | Graph,
+    *,
+    name: str = "",
+    input_map: Mapping[str, str] | None = None,
+    return_elements: Sequence[str] = (),
+) -> tuple[Graph, list[str]]:
+    """Puts a graph into another as TensorFlow's `import_graph_def` does, and gives the new graph and the names of
+    `return_elements` in it. A leading `import/` is never added: the prefix is `name`."""
+    source = model.graph if isinstance(model, Document) else model
+    target = into.graph if isinstance(into, Document) else into
+    return import_graph_into(source, target, name=name, input_map=input_map, return_elements=return_elements)
