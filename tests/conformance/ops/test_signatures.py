@@ -118,7 +118,7 @@ def test_the_dtypes_of_real_nodes_are_those_that_tensorflow_gives_them() -> None
             t.dtype.as_datatype_enum % 100 for t in op.inputs
         ], op.type
         checked += 1
-    assert checked > 40
+    assert checked > 25
 
 
 def _attr(op: tf.Operation, name: str) -> Any:
