@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from typing import IO, Any, cast
 
 from .errors import DamagedError, FileError, MissingExtraError
+from .progress import advance
 
 CHUNK = 1 << 20
 """Bytes in one piece of a streamed copy."""
@@ -89,7 +90,9 @@ class Span:
         """The bytes in pieces of at most `size`, read one after the other so that memory stays small."""
         end = self.offset + self.length
         for start in range(self.offset, end, size):
-            yield self.file.read(start, min(size, end - start))
+            data = self.file.read(start, min(size, end - start))
+            advance(len(data))
+            yield data
 
 
 class _LocalFile(File):

@@ -1,0 +1,22 @@
+"""The verb `inspect`."""
+
+from __future__ import annotations
+
+import click
+
+from .show import AS_JSON, show
+
+
+@click.command()
+@click.argument("path")
+@click.option("--weights", metavar="PATH", help="A checkpoint to join the graph with.")
+@click.option("--tensor", metavar="NAME", help="Print the values and statistics of one variable or constant.")
+@AS_JSON
+def inspect(path: str, weights: str | None, tensor: str | None, as_json: bool) -> None:
+    """Say what a file is, what it holds and lacks, and what its inputs and outputs are called."""
+    from ..api.inspection import summarize
+    from ..api.model import load
+    from ..api.values import value_summary
+
+    model = load(path, weights)
+    show(value_summary(model, tensor) if tensor else summarize(model, path), as_json)

@@ -1,0 +1,54 @@
+"""The verb `run`."""
+
+from __future__ import annotations
+
+import click
+
+from .freeze import OUTPUTS, names
+from .show import AS_JSON, show
+
+
+@click.command()
+@click.argument("path")
+@click.option(
+    "--input",
+    "-i",
+    "inputs",
+    multiple=True,
+    metavar="NAME=VALUE",
+    help="""\b
+What to feed, once for each input. VALUE is a .npy file, a .npz file
+(FILE.npz:KEY), a picture, a number or list as in JSON, or `random`.""",
+)
+@OUTPUTS
+@click.option("--signature", metavar="NAME", help="Which signature to call.")
+@click.option("--weights", metavar="PATH", help="A checkpoint to join the graph with.")
+@click.option("--engine", default="auto", show_default=True, help="auto, numpy or onnxruntime.")
+@click.option("--save", metavar="FILE.npz", help="Write the answers to a .npz file instead of printing them.")
+@click.option("--mean", type=float, default=0.0, help="Subtracted from the pixels of pictures.")
+@click.option("--std", type=float, default=1.0, help="Pixels of pictures are divided by this.")
+@AS_JSON
+def run(
+    path: str,
+    inputs: tuple[str, ...],
+    outputs: str | None,
+    signature: str | None,
+    weights: str | None,
+    engine: str,
+    save: str | None,
+    mean: float,
+    std: float,
+    as_json: bool,
+) -> None:
+    """Run a model once and print its answers."""
+    from ..api.model import load
+    from ..api.values import Answers, parse_feed, save_answers
+
+    predict = load(path, weights).compile(names(outputs), engine=engine, signature=signature)
+    feeds = dict(parse_feed(text, predict.inputs, mean, std) for text in inputs)
+    answers = predict(feeds)
+    if save:
+        save_answers(save, answers)
+        show({"output": save} if as_json else f"{save}: {', '.join(answers)}", as_json)
+    else:
+        show(Answers(answers), as_json)

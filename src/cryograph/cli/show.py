@@ -1,0 +1,41 @@
+"""What verbs share: printing text or JSON, and a bar for work that takes more than a second."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import sys
+from collections.abc import Iterator
+from typing import Any
+
+import click
+
+AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+
+
+def show(value: Any, as_json: bool) -> None:
+    """Prints a value: its text, or JSON (by its own `to_json` where it has one)."""
+    if not as_json:
+        click.echo(str(value))
+    elif hasattr(value, "to_json"):
+        click.echo(value.to_json())
+    else:
+        click.echo(json.dumps(value, indent=2))
+
+
+@contextlib.contextmanager
+def progress(what: str, nbytes: int) -> Iterator[None]:
+    """A bar for the streaming of `nbytes` bytes, drawn when it takes more than a second and a person looks on; one
+    plain line at its end when nobody does."""
+    from tqdm import tqdm
+
+    from ..base.progress import watch
+
+    terminal = sys.stderr.isatty()
+    with (
+        tqdm(
+            total=nbytes or None, desc=what, unit="B", unit_scale=True, delay=1.0, disable=not terminal, leave=False
+        ) as bar,
+        watch(bar.update),
+    ):
+        yield
