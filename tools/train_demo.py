@@ -1,11 +1,11 @@
-"""Trains the model that `cryograph demo` ships: a digit classifier in the style of 2016, its checkpoint and pictures.
+"""Trains the model that `cryograph demo` ships: a digit classifier in the style of 2016, and its checkpoint.
 
     python tools/train_demo.py           # trains and writes src/cryograph/data/demo/
     python tools/train_demo.py --check   # the files there are this script's, and the shipped weights still classify
 
 Needs the dependency group `conformance` (TensorFlow makes the model, scikit-learn has the pictures). Training sums
 floats in an order that differs between processors, so `--check` compares everything but the values of the weights: the
-graph byte for byte, the checkpoint's names and shapes, the pictures, and the accuracy of the shipped weights.
+graph byte for byte, the checkpoint's names and shapes, and the accuracy of the shipped weights.
 """
 
 from __future__ import annotations
@@ -32,7 +32,6 @@ SEED = 20160311
 STEPS = 3000
 BATCH = 64
 HELD_OUT = 360
-SAMPLES = 12
 ACCURACY = 0.97
 NAME = "digits"
 LABELS = ["zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
@@ -58,13 +57,6 @@ def digits() -> Digits:
     order = np.random.default_rng(SEED).permutation(len(label))
     held, rest = order[:HELD_OUT], order[HELD_OUT:]
     return Digits(image[rest], label[rest], image[held], label[held])
-
-
-def samples(data: Digits) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
-    """The first held-out picture of each class, and two more, in the order of their classes."""
-    first = [int(np.flatnonzero(data.test_label == c)[0]) for c in range(len(LABELS))]
-    more = [i for i in range(HELD_OUT) if i not in first][: SAMPLES - len(first)]
-    return data.test_image[first + more], data.test_label[first + more]
 
 
 def build() -> Any:
@@ -115,12 +107,10 @@ def accuracy(session: Any, data: Digits) -> float:
     return float(np.mean(found.argmax(axis=1) == data.test_label))
 
 
-def write_plain_files(directory: Path, graph: Any, data: Digits) -> None:
-    """Everything but the weights: the graph as text, the names of the classes, the pictures."""
+def write_plain_files(directory: Path, graph: Any) -> None:
+    """Everything but the weights and the pictures (drawn by hand): the graph as text and the names of the classes."""
     tf.io.write_graph(graph.as_graph_def(), str(directory), "graph.pbtxt", as_text=True)
     (directory / "labels.txt").write_text("\n".join(LABELS) + "\n", "utf-8")
-    image, label = samples(data)
-    np.savez(directory / "samples.npz", image=image, label=label)
 
 
 def train(directory: Path) -> float:
@@ -129,7 +119,7 @@ def train(directory: Path) -> float:
     with tf.Graph().as_default() as graph:
         v1.set_random_seed(SEED)
         saver = build()
-        write_plain_files(directory, graph, data)
+        write_plain_files(directory, graph)
         batches = np.random.default_rng(SEED + 1)
         with fresh_session() as session:
             session.run("init")
@@ -152,13 +142,10 @@ def complaints(directory: Path) -> list[str]:
     with tempfile.TemporaryDirectory() as scratch, tf.Graph().as_default() as graph:
         v1.set_random_seed(SEED)
         saver = build()
-        write_plain_files(Path(scratch), graph, data)
+        write_plain_files(Path(scratch), graph)
         for name in ("graph.pbtxt", "labels.txt"):
             if not filecmp.cmp(directory / name, Path(scratch) / name, shallow=False):
                 found.append(f"{name} is not what this script makes")
-        with np.load(directory / "samples.npz") as shipped, np.load(Path(scratch) / "samples.npz") as made:
-            if any(not np.array_equal(shipped[name], made[name]) for name in ("image", "label")):
-                found.append("samples.npz does not hold the pictures that this script picks")
         prefix = tf.train.latest_checkpoint(str(directory))
         wanted = {v.op.name: v.shape.as_list() for v in v1.global_variables()}
         if prefix is None or dict(tf.train.list_variables(prefix)) != wanted:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import click
 
 SHADES = " .:-=+*#%@"
-"""How dark a pixel is, in letters."""
+"""How dark a pixel is, in letters that people see."""
+LEVELS = ".123456789@"
+"""How dark a pixel is in the file of pictures: tenths, from 0 to 1."""
+ACROSS = 5
+"""Pictures side by side."""
 
 
 @click.command()
@@ -36,26 +42,35 @@ def demo(directory: str) -> None:
         click.echo("3. Read back and run, as another program would")
         click.echo(f'   predict = cryograph.load("{path}").compile("probabilities")')
         predict = load(path).compile("probabilities")
-        _classify(predict, source)
+        _classify(predict, (source / "pictures.txt").read_text("utf-8"), (source / "labels.txt").read_text().split())
 
 
-def _classify(predict: object, source: object) -> None:
-    """Shows each sample picture with what the model takes it for."""
-    import os
-    from typing import Any, cast
-
+def _classify(predict: Any, pictures: str, labels: list[str]) -> None:
+    """Shows each picture with what the model takes it for."""
     import numpy as np
 
-    samples = np.load(os.path.join(str(source), "samples.npz"))
-    images, labels = samples["image"], samples["label"]
-    answers = cast(Any, predict)({"image": images})["probabilities"]
-    taken = answers.argmax(axis=1)
-    for start in range(0, len(images), 6):
-        chosen = range(start, min(start + 6, len(images)))
-        for row in range(images.shape[1]):
-            lines = ["".join(SHADES[int(v * (len(SHADES) - 1))] * 2 for v in images[i, row, :, 0]) for i in chosen]
-            click.echo("   " + " ".join(lines))
-        notes = (f"{taken[i]} ({answers[i].max():.0%})" for i in chosen)
-        click.echo("   " + " ".join(f"{note:<{2 * images.shape[2]}}" for note in notes).rstrip())
-    right = int((taken == labels).sum())
-    click.echo(f"   {right} of {len(labels)} pictures are classified right.")
+    names, images = read_pictures(pictures)
+    answers = predict({"image": np.array(images, np.float32)[..., None]})["probabilities"]
+    taken = [labels[index] for index in answers.argmax(axis=1)]
+    for start in range(0, len(names), ACROSS):
+        chosen = range(start, min(start + ACROSS, len(names)))
+        for row in range(len(images[0])):
+            click.echo(
+                "   " + "  ".join("".join(SHADES[round(9 * v)] * 2 for v in images[i][row]) for i in chosen).rstrip()
+            )
+        click.echo("   " + "  ".join(f"{taken[i]} ({answers[i].max():.0%})".ljust(16) for i in chosen).rstrip())
+    right = sum(name == answer for name, answer in zip(names, taken, strict=True))
+    click.echo(f"   {right} of {len(names)} pictures are classified right.")
+
+
+def read_pictures(text: str) -> tuple[list[str], list[list[list[float]]]]:
+    """Names and pixels (0 to 1) of drawings: a name, then rows of letters; `#` starts a comment."""
+    names: list[str] = []
+    images: list[list[list[float]]] = []
+    for line in text.splitlines():
+        if line and not set(line) <= set(LEVELS) and not line.startswith("#"):
+            names.append(line)
+            images.append([])
+        elif line and not line.startswith("#"):
+            images[-1].append([LEVELS.index(letter) / 10 for letter in line])
+    return names, images
