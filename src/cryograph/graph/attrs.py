@@ -210,7 +210,7 @@ class Attrs(MutableMapping[str, Any]):
 class AttrOwner:
     """What attributes belong to: a message with an `attr` map, and the tensors that it refers to."""
 
-    __slots__ = ("proto", "table")
+    __slots__ = ()
 
     proto: Any
     table: TensorTable

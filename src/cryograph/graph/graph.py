@@ -89,6 +89,7 @@ class Function(Body, AttrOwner):
     __slots__ = ("proto", "table")
 
     proto: pb.FunctionDef
+    table: TensorTable
 
     def __init__(self, proto: pb.FunctionDef, nodes: Iterable[Node] = (), table: TensorTable | None = None) -> None:
         super().__init__(nodes)

@@ -67,9 +67,10 @@ class Node(AttrOwner):
     `proto` is the message itself, for what has no property here; whoever changes it changes the node.
     """
 
-    __slots__ = ()
+    __slots__ = ("proto", "table")
 
     proto: pb.NodeDef
+    table: TensorTable
 
     def __init__(self, proto: pb.NodeDef, table: TensorTable | None = None) -> None:
         self.proto = proto
