@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -162,6 +162,13 @@ def _encode_into(proto: pb.AttrValue, value: AttrInput, table: TensorTable, like
         raise InputError(f"An attribute cannot be {value!r} (a {type(value).__name__}).")
 
 
+class AttrOwner(Protocol):
+    """What attributes belong to: a message with an `attr` map, and the tensors that it refers to."""
+
+    proto: Any
+    table: TensorTable
+
+
 class Attrs(MutableMapping[str, Any]):
     """The attributes of one node, decoded when they are asked for. What is not touched stays as it was in the file."""
 
@@ -205,12 +212,3 @@ class Attrs(MutableMapping[str, Any]):
 
     def __repr__(self) -> str:
         return repr(dict(self))
-
-
-class AttrOwner:
-    """What attributes belong to: a message with an `attr` map, and the tensors that it refers to."""
-
-    __slots__ = ()
-
-    proto: Any
-    table: TensorTable

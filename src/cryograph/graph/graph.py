@@ -8,7 +8,7 @@ from typing import Any
 from ..base.errors import GraphError, UnknownNameError, nearest
 from ..wire import messages as pb
 from ..wire.scan import TensorTable
-from .attrs import AttrOwner, Attrs
+from .attrs import Attrs
 from .node import Node, Port
 
 
@@ -80,7 +80,7 @@ class Body:
         return name in self.nodes
 
 
-class Function(Body, AttrOwner):
+class Function(Body):
     """A function of the library: a signature, a body, and which of the body's tensors are its results.
 
     `proto` is the FunctionDef without its nodes.

@@ -9,7 +9,7 @@ from typing import Any
 from ..base.errors import GraphError, InputError
 from ..wire import messages as pb
 from ..wire.scan import TensorTable
-from .attrs import AttrOwner, Attrs
+from .attrs import Attrs
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +61,7 @@ def tensor_name(name: str) -> str:
     return port.tensor
 
 
-class Node(AttrOwner):
+class Node:
     """One operation of a graph: a NodeDef, with the tensors that it refers to.
 
     `proto` is the message itself, for what has no property here; whoever changes it changes the node.

@@ -187,15 +187,25 @@ def rank_outputs(document: Document) -> list[Candidate]:
             continue
         if not output_types(node.op, dict(node.attrs)) and node.op not in graph.functions:
             continue
-        found.append(_sink(node, inner, only_losses))
+        found.append(_sink(node, _op_behind(graph, node), inner, only_losses))
     return sorted(found, key=lambda c: -c.score)
 
 
-def _sink(node: Node, inner: list[Node], only_losses: bool) -> Candidate:
+def _op_behind(graph: Graph, node: Node) -> str:
+    """The op of a node, or of what an Identity passes on."""
+    for _ in range(len(graph)):
+        ports = node.data_inputs
+        if node.op != "Identity" or not ports or ports[0].node not in graph:
+            break
+        node = graph.nodes[ports[0].node]
+    return node.op
+
+
+def _sink(node: Node, op: str, inner: list[Node], only_losses: bool) -> Candidate:
     score, reason = (
         (30, "nothing takes it") if not inner else (20, "only the loss takes it") if only_losses else (5, "")
     )
-    final = FINAL_OPS.get(node.op)
+    final = FINAL_OPS.get(op)
     if final is not None:
         score += final[0]
         reason = f"{final[1]}; {reason}" if reason else final[1]
