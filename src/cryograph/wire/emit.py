@@ -16,12 +16,12 @@ from typing import Protocol
 
 from google.protobuf.message import Message
 
-from ..base.errors import FormatError
+from ..base.errors import FormatError, LimitError
 from ..base.files import MemoryFile
 from ..base.tensors import Tensor
 from . import messages as pb
 from .records import BYTES, Walker
-from .scan import Kind, kind_of
+from .scan import MAX_PARSED, Kind, kind_of
 from .tensor_proto import KEY_TAG, TensorTable, encoded, encoded_size, table_entry
 from .varint import varint
 
@@ -94,6 +94,9 @@ def message_bytes(message: Message, table: TensorTable) -> bytes:
 
 def whole_message(message: Message, table: TensorTable) -> Message:
     """A copy of a message with all of its tensors inside, as protobuf alone would have read it."""
+    size = message_size(message, table)
+    if size > MAX_PARSED:
+        raise LimitError(f"The message takes {size} bytes with its tensors; protobuf can hold {MAX_PARSED}.")
     return type(message).FromString(message_bytes(message, table))
 
 
