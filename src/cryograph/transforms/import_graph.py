@@ -1,8 +1,7 @@
 """Puts one graph into another, with the meaning of TensorFlow's `import_graph_def`.
 
-1. Every node's name is put under `name/`; inputs, control inputs and colocation classes follow. When the prefix is
-   taken in the graph that is imported into, it is made unique (`name_1`) as TensorFlow does; without a prefix a name
-   that is taken is an error.
+1. Every node's name is put under `name/`; inputs, control inputs and colocation classes follow. A prefix under which the
+   graph has nodes already is made unique (`name_1`), and so is each single name that is taken (`x_1`).
 2. `input_map` replaces tensors (`"x:0"` or `"x"`) and control inputs (`"^x"`) of the imported graph by ones of the
    graph that is imported into. A key that nothing uses is an error, as it is a misspelling.
 3. Functions keep their names; a function of the same name and another body is renamed, with all that call it.
@@ -15,14 +14,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ..base.errors import GraphError, InputError, UnknownNameError, UnsupportedError, nearest
+from ..base.errors import InputError, UnknownNameError, UnsupportedError, nearest
 from ..graph.attrs import encode_attr
 from ..graph.graph import Body, Function, Graph
 from ..graph.node import Node, Port
 from ..ops.signatures import default_attrs
 from ..wire.emit import message_bytes
 
-GRAPH_DEF_VERSION = 2438
+GRAPH_DEF_VERSION = 2474
 """The version of GraphDef that TensorFlow 2.21 speaks."""
 
 
@@ -37,17 +36,13 @@ def import_graph(
     """A new graph that holds `into` and `source`, and the names under which `return_elements` (nodes, or tensors such
     as `x:0`) are found in it.
 
-    GraphError for names that are taken, UnknownNameError for elements or mapped inputs that do not exist,
+    UnknownNameError for elements or mapped inputs that do not exist,
     UnsupportedError for a graph that asks for a newer reader.
     """
     _check_version(source)
     result = into.copy()
     prefix = _unique_prefix(result, name.rstrip("/"), name.endswith("/"))
-    names = {n: f"{prefix}{n}" for n in source.nodes}
-    if not prefix:
-        taken = next((n for n in names if n in result), None)
-        if taken is not None:
-            raise GraphError(f"Both graphs have a node called {taken!r}; import under a prefix with name=.")
+    names = _unique_names(source, result, prefix)
     functions = _import_functions(source, result)
     mapping = _InputMap(source, result, input_map or {})
     for node in source:
@@ -67,13 +62,33 @@ def _check_version(source: Graph) -> None:
         raise UnsupportedError(f"The graph's writer says that readers of version {GRAPH_DEF_VERSION} misread it.")
 
 
+def _scopes(graph: Graph) -> set[str]:
+    """Every name, and every scope that names lie in."""
+    return {"/".join(parts[:i]) for n in graph.nodes for parts in [n.split("/")] for i in range(1, len(parts) + 1)}
+
+
+def _unique_names(source: Graph, result: Graph, prefix: str) -> dict[str, str]:
+    """The new name of each node. A numbered name must not meet another of the imported names either."""
+    wanted = {n: f"{prefix}{n}" for n in source.nodes}
+    taken = _scopes(result) if any(name in result for name in wanted.values()) else set(result.nodes)
+    imported = set(wanted.values())
+    for name, new in wanted.items():
+        unique, number = new, 0
+        while unique in taken or (number and unique in imported):
+            number += 1
+            unique = f"{new}_{number}"
+        wanted[name] = unique
+        imported.add(unique)
+    return wanted
+
+
 def _unique_prefix(graph: Graph, name: str, exact: bool) -> str:
     """The prefix with its slash. `exact` (a name that ends in `/`) means: use it as it is."""
     if not name:
         return ""
     if exact:
         return f"{name}/"
-    scopes = {"/".join(parts[:i]) for n in graph.nodes for parts in [n.split("/")] for i in range(1, len(parts) + 1)}
+    scopes = _scopes(graph)
     unique, number = name, 1
     while unique in scopes:
         unique, number = f"{name}_{number}", number + 1
