@@ -2,8 +2,8 @@
 
 1. Every node's name is put under `name/`; inputs, control inputs and colocation classes follow. A prefix under which the
    graph has nodes already is made unique (`name_1`), and so is each single name that is taken (`x_1`).
-2. `input_map` replaces tensors (`"x:0"` or `"x"`) and control inputs (`"^x"`) of the imported graph by ones of the
-   graph that is imported into. A key that nothing uses is an error, as it is a misspelling.
+2. `input_map` replaces tensors (`"x:0"` or `"x"`) and control inputs (`"^x"`) of the imported graph by ones of the graph
+   that is imported into. A key that the imported graph does not have is an error.
 3. Functions keep their names; a function of the same name and another body is renamed, with all that call it.
 4. Attributes that the op declares with a default and the node lacks are filled in. Ops and attributes that are not
    known stay as they are.
@@ -47,7 +47,6 @@ def import_graph(
     mapping = _InputMap(source, result, input_map or {})
     for node in source:
         result.add(_imported(node, names, mapping, functions))
-    mapping.check_used()
     return result, [_element(source, element, names, mapping) for element in return_elements]
 
 
@@ -153,8 +152,6 @@ class _InputMap:
 
     def __init__(self, source: Graph, into: Graph, given: Mapping[str, str]) -> None:
         self._map: dict[tuple[str, int], str] = {}
-        self._keys: dict[tuple[str, int], str] = {}
-        self._used: set[tuple[str, int]] = set()
         for key, target in given.items():
             port = Port.parse(key)
             if port.node not in source:
@@ -169,21 +166,9 @@ class _InputMap:
                 )
             found = into.node(aim.node)
             self._map[port.node, port.index] = str(Port(found.name, aim.index))
-            self._keys[port.node, port.index] = key
 
     def find(self, port: Port) -> str | None:
-        key = (port.node, port.index)
-        if key in self._map:
-            self._used.add(key)
-            return self._map[key]
-        return None
-
-    def check_used(self) -> None:
-        unused = [name for key, name in self._keys.items() if key not in self._used]
-        if unused:
-            raise UnknownNameError(
-                f"input_map names {', '.join(map(repr, unused))}, which no node of the imported graph takes."
-            )
+        return self._map.get((port.node, port.index))
 
 
 def _imported(node: Node, names: Mapping[str, str], mapping: _InputMap, functions: Mapping[str, str]) -> Node:
