@@ -14,15 +14,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from google.protobuf.message import Message
+from google.protobuf.message import EncodeError, Message
 
 from ..base.errors import FormatError, LimitError
 from ..base.files import MemoryFile
 from ..base.tensors import Tensor
 from . import messages as pb
-from .records import BYTES, Walker
-from .scan import MAX_PARSED, Kind, kind_of
-from .tensor_proto import KEY_TAG, TensorTable, encoded, encoded_size, table_entry
+from .records import BYTES, MAX_NESTING, Walker, short_name
+from .scan import Kind, kind_of
+from .tensor_proto import KEY_TAG, MAX_PARSED, TensorTable, encoded, encoded_size, table_entry
 from .varint import varint
 
 KEY_SIZE = len(KEY_TAG) + 8
@@ -101,7 +101,13 @@ def whole_message(message: Message, table: TensorTable) -> Message:
 
 
 def _parts(message: Message, table: TensorTable) -> list[_Part]:
-    data = message.SerializeToString(deterministic=True)
+    try:
+        data = message.SerializeToString(deterministic=True)
+    except EncodeError as error:
+        raise LimitError(
+            f"The {short_name(message.DESCRIPTOR.full_name)} has more than {MAX_PARSED} bytes besides the tensors of"
+            f" its table, or parts that lie more than {MAX_NESTING} deep in each other: {error}."
+        ) from error
     keys = []
     found = data.find(KEY_TAG)
     while found >= 0:

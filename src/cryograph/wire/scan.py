@@ -21,12 +21,9 @@ from ..base.errors import DamagedError, FormatError, LimitError
 from ..base.files import File, Span
 from . import messages as pb
 from .records import BYTES, VARINT, Walker, check_depth, field_name, short_name
-from .tensor_proto import KEY_TAG, THRESHOLD, new_key, shape_of_tensor, stored
+from .tensor_proto import KEY_TAG, MAX_PARSED, THRESHOLD, new_key, shape_of_tensor, stored
 from .tensor_proto import TensorTable as TensorTable
 from .varint import varint
-
-MAX_PARSED = (1 << 31) - 1
-"""Bytes that protobuf parses at most, tensors left out."""
 
 M = TypeVar("M", bound=Message)
 

@@ -26,7 +26,7 @@ from typing import Any
 import numpy as np
 from google.protobuf.message import DecodeError
 
-from ..base.dtypes import DTYPES, DType
+from ..base.dtypes import BOOL, DTYPES, DType
 from ..base.errors import DamagedError, FormatError, LimitError
 from ..base.files import CHUNK, MemoryFile, Span
 from ..base.shapes import element_count, show
@@ -42,6 +42,11 @@ MAX_RANK = 254
 
 MAX_REPEATED = 1 << 31
 """Bytes of values that may come of repeating the last value of a list; what stands in the file has no such bound."""
+
+MAX_PARSED = (1 << 31) - 1
+"""Bytes that protobuf parses at most, big tensors left out."""
+
+MAX_NUMPY_RANK = 64 if int(np.__version__.partition(".")[0]) >= 2 else 32
 
 KEY_FIELD = 536870001
 """The number of the field `TensorProto.cryograph_tensor`."""
@@ -99,7 +104,7 @@ def tensor_of(proto: pb.TensorProto, table: TensorTable) -> Tensor:
         )
     # The bytes are the snapshot: whoever changes the message later does not change this tensor.
     data = proto.SerializeToString(deterministic=True)
-    return stored(proto.dtype, shape, MemoryFile(data, "a TensorProto").span())
+    return stored(proto.dtype, shape, MemoryFile(data, _IN_MEMORY).span())
 
 
 def table_entry(proto: pb.TensorProto, table: TensorTable) -> Tensor:
@@ -110,7 +115,7 @@ def table_entry(proto: pb.TensorProto, table: TensorTable) -> Tensor:
             f"A TensorProto stands for the tensor {proto.cryograph_tensor} of a table that does not have it."
             " The message came without its table, or a file holds field 536870001, which is for memory only."
         )
-    if (proto.dtype or 0) != tensor.dtype.number or shape_of_tensor(proto) != tensor.shape:
+    if _dtype(proto.dtype).base != tensor.dtype or shape_of_tensor(proto) != tensor.shape:
         raise FormatError(
             f"A TensorProto says {_dtype(proto.dtype)} {_show_dims(proto)}, but the tensor that it stands for is"
             f" {tensor.dtype} {show(tensor.shape)}. Put a new tensor there instead of changing parts of the message."
@@ -124,10 +129,13 @@ def stored(dtype_number: int, shape: tuple[int, ...], record: Span, content: Spa
     `content` is where its values lie in one run of raw bytes, if they do; it counts when its length fits.
     """
     dtype = _dtype(dtype_number).base
-    if content is not None and dtype.itemsize and content.length == element_count(shape) * dtype.itemsize:
+    if dtype.numpy is None:
+        return StoredTensor(dtype, shape, record)
+    # Bytes other than 0 and 1 of a bool must be found before numpy sees them; what is empty may still be too big.
+    whole = content is not None and content.length == element_count(shape) * dtype.itemsize > 0
+    if whole and dtype != BOOL and len(shape) <= MAX_NUMPY_RANK:
         return StoredTensor(dtype, shape, record, content=content)
-    make = None if dtype.numpy is None else partial(_values_at, record, dtype, shape)
-    return StoredTensor(dtype, shape, record, make=make)
+    return StoredTensor(dtype, shape, record, make=partial(_values_at, record, dtype, shape))
 
 
 def shape_of_tensor(proto: pb.TensorProto) -> tuple[int, ...] | None:
@@ -149,70 +157,72 @@ def _show_dims(proto: pb.TensorProto) -> str:
 
 
 def _values_at(record: Span, dtype: DType, shape: tuple[int, ...]) -> Array:
-    where = f"{record.file.name}: the TensorProto at byte {record.offset}"
-    count = element_count(shape)
-    if count == 0:
-        return np.zeros(shape, dtype.numpy)
-    # Each element that is written takes at least a bit of its message, so more than this must be repeated values.
-    if count * max(dtype.itemsize, 8) > max(MAX_REPEATED, 64 * record.length):
+    inside = record.file.name == _IN_MEMORY
+    where = _IN_MEMORY if inside else f"{record.file.name}: the TensorProto at byte {record.offset}"
+    if record.length > MAX_PARSED:
         raise LimitError(
-            f"{where} has {record.length} bytes but says that it is {dtype} {show(shape)}, {count} elements;"
-            f" repeated values may take {MAX_REPEATED} bytes."
+            f"{where} has {record.length} bytes that are not raw values; at most {MAX_PARSED} can be read."
         )
     try:
         proto = pb.TensorProto.FromString(record.read())
-    except DecodeError as error:
+    # The runtime in pure Python lets the last two through.
+    except (DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise DamagedError(f"{where} cannot be read: {error}") from error
     if _dtype(proto.dtype).base != dtype or shape_of_tensor(proto) != shape:
         raise DamagedError(
             f"{where} says its dtype and shape twice: {dtype} {show(shape)}, then"
             f" {_dtype(proto.dtype)} {_show_dims(proto)}."
         )
-    return decode(proto, dtype, shape, where)
+    return _decode(proto, dtype, shape, where)
 
 
-def decode(proto: pb.TensorProto, dtype: DType, shape: tuple[int, ...], where: str) -> Array:
-    """The values in a TensorProto. `where` begins the DamagedError for content whose size does not fit."""
-    count = element_count(shape)
+def _decode(proto: pb.TensorProto, dtype: DType, shape: tuple[int, ...], where: str) -> Array:
     held: Any = dtype.numpy
-    if proto.tensor_content:
-        content = proto.tensor_content
-        if dtype.is_string:
-            return _strings(_decode_strings(content, count, where), count, shape)
+    said = f"{where} says that it is {dtype} {show(shape)}"
+    if len(shape) > MAX_NUMPY_RANK or element_count(max(size, 1) for size in shape) >= 1 << 60:
+        raise LimitError(f"{said}, which numpy cannot hold.")
+    count = element_count(shape)
+    content = proto.tensor_content
+    if count == 0:
+        return np.zeros(shape, held)
+    if content and dtype.is_string:
+        return _fill(_objects(_decode_strings(content, count, where)), b"", shape, said)
+    if content:
         if len(content) != count * held.itemsize:
-            raise DamagedError(
-                f"{where} is {dtype} {show(shape)}, which takes {count * held.itemsize} bytes, but tensor_content"
-                f" has {len(content)}."
-            )
+            raise DamagedError(f"{said}, {count * held.itemsize} bytes, but its tensor_content has {len(content)}.")
+        if dtype == BOOL and max(content) > 1:
+            raise DamagedError(f"{said}, but a byte of its tensor_content is {max(content)}.")
         return np.frombuffer(content, held).reshape(shape)
     if dtype.is_string:
-        return _strings(proto.string_val[:count], count, shape)
+        return _fill(_objects(proto.string_val[:count]), b"", shape, said)
     field, kind = _FIELDS[dtype.number]
     listed = getattr(proto, field)
-    if field == "float8_val":
-        flat = np.frombuffer(listed, np.uint8)
-    else:
-        flat = np.fromiter(listed, kind, len(listed))
+    flat = np.array(bytearray(listed)) if field == "float8_val" else np.fromiter(listed, kind, len(listed))
     if field in ("half_val", "float8_val"):
         flat = flat.astype(np.uint16 if field == "half_val" else np.uint8).view(held)
     elif field in ("scomplex_val", "dcomplex_val"):
         flat = flat[: len(flat) // 2 * 2].view(held)
     elif flat.dtype != held:
         flat = flat.astype(held)
-    if len(flat) >= count:
-        return flat[:count].reshape(shape)
-    full = np.zeros(count, held)
-    if len(flat):
-        full[: len(flat)] = flat
-        full[len(flat) :] = flat[-1]
+    return _fill(flat[:count], 0, shape, said)
+
+
+def _fill(flat: Array, empty: object, shape: tuple[int, ...], said: str) -> Array:
+    """The values of a list in their shape, the last one repeated; of an empty list `empty` everywhere."""
+    count = element_count(shape)
+    if len(flat) == count:
+        return flat.reshape(shape)
+    if count * flat.itemsize > MAX_REPEATED:
+        raise LimitError(f"{said}, but lists {len(flat)} values; repeated ones may take {MAX_REPEATED} bytes.")
+    full = np.full(count, flat[-1] if len(flat) else empty, flat.dtype)
+    full[: len(flat)] = flat
     return full.reshape(shape)
 
 
-def _strings(values: Any, count: int, shape: tuple[int, ...]) -> Array:
-    full = np.empty(count, object)
-    full[:] = values[-1] if len(values) else b""
-    full[: len(values)] = values
-    return full.reshape(shape)
+def _objects(values: list[bytes]) -> Array:
+    flat = np.empty(len(values), object)
+    flat[:] = values
+    return flat
 
 
 def _decode_strings(content: bytes, count: int, where: str) -> list[bytes]:
@@ -343,10 +353,12 @@ def _string_size(tensor: Tensor) -> int:
     return sum(1 + varint_size(len(item)) + len(item) for item in tensor.numpy().flat)
 
 
+_IN_MEMORY = "A TensorProto"
+
 _CONTENT_KEY = bytes([4 << 3 | 2])
 _STRING_KEY = bytes([8 << 3 | 2])
 
-_CONTENT = frozenset({1, 2, 3, 4, 5, 6, 9, 11, 12, 13, 14, 15, 16, 17, 19, 22, 23, 24, 25, 26, 27, 28, 33})
+_CONTENT = frozenset({1, 2, 3, 4, 5, 6, 9, 11, 12, 13, 14, 15, 16, 19, 22, 23, 24, 25, 26, 27, 28, 33})
 """The dtypes that tf.make_tensor_proto writes as tensor_content when there is more than one element."""
 
 _NARROW = frozenset({29, 30, 31, 32})

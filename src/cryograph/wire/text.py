@@ -16,7 +16,8 @@ from ..base.files import File, MemoryFile, Span
 from . import messages as pb
 from .emit import whole_message
 from .records import short_name
-from .scan import MAX_PARSED, TensorTable, read_message
+from .scan import TensorTable, read_message
+from .tensor_proto import MAX_PARSED
 
 if TYPE_CHECKING:
     from google.protobuf.descriptor_pool import DescriptorPool
