@@ -1,0 +1,262 @@
+"""The builder that lowerings write to: it emits ONNX nodes, makes constants, and knows what is known of values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from ...base.dtypes import INT32, INT64, DType
+from ...base.shapes import Shape, is_known, known
+from ...base.tensors import Array, Tensor
+from ...program.program import Program, Step
+from .kernels import supports
+from .values import ELEMENT_TYPES, MICROSOFT, OnnxGraph, OnnxNode, Refusal, Value
+
+ABSENT = Value("", INT64)
+"""Stands where an optional input is left out."""
+
+SMALL = 1 << 16
+"""Elements up to which a constant is computed here, when a lowering casts or reshapes it, and not in a node."""
+
+Body = Callable[[Program, str, Sequence[Value]], OnnxGraph]
+
+
+class Builder:
+    """Collects the nodes of one step. Names that it makes begin with the step's name and are unique in the program."""
+
+    def __init__(self, step: Step, prefix: str, lower_body: Body) -> None:
+        self.step = step
+        self.nodes: list[OnnxNode] = []
+        self.constants: dict[str, Tensor] = {}
+        self.known: dict[str, Value] = {}
+        self._prefix = f"{prefix}{step.name}#"
+        self._count = 0
+        self._lower_body = lower_body
+
+    # --- nodes
+
+    def op(
+        self,
+        op: str,
+        *inputs: Value,
+        dtype: DType | None = None,
+        shape: Shape = None,
+        domain: str = "",
+        **attrs: Any,
+    ) -> Value:
+        """Emits a node of one output, of the first input's dtype unless another is given. Refusal without a kernel."""
+        return self.ops(op, *inputs, dtypes=[dtype or inputs[0].dtype], shapes=[shape], domain=domain, **attrs)[0]
+
+    def ops(
+        self,
+        op: str,
+        *inputs: Value,
+        dtypes: Sequence[DType],
+        shapes: Sequence[Shape] | None = None,
+        domain: str = "",
+        **attrs: Any,
+    ) -> list[Value]:
+        """Emits a node of several outputs. Attributes that are None are left out."""
+        kinds = [None if value.name == "" else value.dtype for value in inputs]
+        for dtype in [*(kind for kind in kinds if kind is not None), *dtypes]:
+            if dtype not in ELEMENT_TYPES:
+                raise Refusal(f"ONNX Runtime does not take the dtype {dtype} here")
+        if not supports(op, kinds, dtypes[0], domain):
+            listed = ", ".join("-" if kind is None else kind.name for kind in kinds)
+            raise Refusal(f"ONNX Runtime has no kernel for {op} on {listed}")
+        names = [self.name() for _ in dtypes]
+        given = {key: value for key, value in attrs.items() if value is not None}
+        for value in inputs:
+            self._note(value)
+        # Absent inputs at the end are left out, as ONNX has them.
+        taken = [value.name for value in inputs]
+        while taken and not taken[-1]:
+            taken.pop()
+        self.nodes.append(OnnxNode(op, taken, names, given, domain, names[0]))
+        made = [
+            Value(name, dtype, shape)
+            for name, dtype, shape in zip(names, dtypes, shapes or [None] * len(names), strict=True)
+        ]
+        for value in made:
+            self.known[value.name] = value
+        return made
+
+    def microsoft(self, op: str, *inputs: Value, shape: Shape = None, **attrs: Any) -> Value:
+        """Emits a node of ONNX Runtime's own domain."""
+        return self.op(op, *inputs, shape=shape, domain=MICROSOFT, **attrs)
+
+    def name(self) -> str:
+        """A new name."""
+        self._count += 1
+        return f"{self._prefix}{self._count}"
+
+    def _note(self, value: Value) -> None:
+        if value.name:
+            self.known.setdefault(value.name, value)
+            if value.tensor is not None:
+                self.constants[value.name] = value.tensor
+
+    # --- constants
+
+    def const(self, values: ArrayLike, dtype: DType) -> Value:
+        """A constant."""
+        return self.tensor(Tensor.of(np.asarray(values, dtype.numpy), dtype))
+
+    def tensor(self, tensor: Tensor) -> Value:
+        """A constant of a Tensor."""
+        return Value(self.name(), tensor.dtype, tensor.shape, tensor)
+
+    def like(self, value: float, x: Value) -> Value:
+        """A scalar constant of the dtype of `x`."""
+        return self.const(value, x.dtype)
+
+    def ints(self, values: Sequence[int]) -> Value:
+        """A constant int64 vector, as ONNX takes axes, shapes and pads."""
+        return self.const(np.asarray(values, np.int64).reshape(-1), INT64)
+
+    # --- what is known
+
+    def fixed(self, x: Value, what: str) -> Array:
+        """The values of an input that must be a constant; Refusal otherwise."""
+        if x.array is None:
+            raise Refusal(f"{what} is not a constant")
+        return x.array
+
+    def fixed_ints(self, x: Value, what: str) -> list[int]:
+        """The values of an input that must be constant integers, as a flat list."""
+        return [int(item) for item in self.fixed(x, what).reshape(-1)]
+
+    def axes(self, x: Value, rank: int, what: str = "the axis") -> list[int]:
+        """Constant axes counted from 0, in the order in which they stand."""
+        found = self.fixed_ints(x, what)
+        if any(not -rank <= axis < rank for axis in found):
+            raise Refusal(f"{what} {found} is out of range for rank {rank}")
+        return [axis % rank for axis in found]
+
+    # --- small operators that many lowerings need
+
+    def cast(self, x: Value, dtype: DType) -> Value:
+        """`x` in another dtype; done at once for small constants."""
+        if x.dtype == dtype:
+            return x
+        if x.array is not None and x.array.size <= SMALL:
+            return self.const(x.array.astype(dtype.numpy), dtype)
+        return self.op("Cast", x, dtype=dtype, shape=x.shape, to=ELEMENT_TYPES[dtype])
+
+    def int64(self, x: Value) -> Value:
+        """A shape, sizes or indices in the dtype that ONNX takes."""
+        return self.cast(x, INT64)
+
+    def shape_of(self, x: Value, dtype: DType = INT64) -> Value:
+        """The shape of `x` as a vector; a constant when it is known."""
+        if is_known(x.shape):
+            return self.const(np.asarray(known(x.shape, "x"), np.int64), dtype)
+        length = None if x.shape is None else len(x.shape)
+        return self.cast(self.op("Shape", x, dtype=INT64, shape=(length,)), dtype)
+
+    def sizes(self, x: Value, axes: Sequence[int]) -> Value:
+        """The sizes of some dimensions of `x` as an int64 vector."""
+        if x.shape is not None and all(x.shape[axis] is not None for axis in axes):
+            return self.ints([x.shape[axis] or 0 for axis in axes])
+        return self.op("Gather", self.shape_of(x), self.ints(axes), axis=0, shape=(len(axes),))
+
+    def transpose(self, x: Value, perm: Sequence[int]) -> Value:
+        """`x` with its dimensions in another order."""
+        if list(perm) == list(range(len(perm))):
+            return x
+        shape = None if x.shape is None else tuple(x.shape[axis] for axis in perm)
+        return self.op("Transpose", x, shape=shape, perm=list(perm))
+
+    def reshape(self, x: Value, shape: Sequence[int]) -> Value:
+        """`x` in a fixed shape; one size may be -1. A small constant is reshaped at once."""
+        if x.tensor is not None:
+            array = x.tensor.numpy().reshape(shape)  # a view
+            return self.tensor(Tensor.of(array, x.dtype))
+        return self.op(
+            "Reshape", x, self.ints(shape), shape=tuple(None if s < 0 else s for s in shape), allowzero=int(0 in shape)
+        )
+
+    def reshape_to(self, x: Value, shape: Value, result: Shape = None) -> Value:
+        """`x` in a shape that is a value (int64 vector). Zeros in it are sizes, as in TensorFlow."""
+        return self.op("Reshape", x, shape, shape=result, allowzero=1)
+
+    def unsqueeze(self, x: Value, axes: Sequence[int]) -> Value:
+        """`x` with new dimensions of size 1 at these places of the result, counted from 0."""
+        if not axes:
+            return x
+        shape = None
+        if x.shape is not None:
+            sizes = iter(x.shape)
+            shape = tuple(1 if i in axes else next(sizes) for i in range(len(x.shape) + len(axes)))
+            if x.tensor is not None:
+                return self.reshape(x, known(shape, "x"))
+        return self.op("Unsqueeze", x, self.ints(axes), shape=shape)
+
+    def squeeze(self, x: Value, axes: Sequence[int]) -> Value:
+        """`x` without these dimensions of size 1, counted from 0."""
+        if not axes:
+            return x
+        shape = None if x.shape is None else tuple(s for i, s in enumerate(x.shape) if i not in axes)
+        return self.op("Squeeze", x, self.ints(axes), shape=shape)
+
+    def concat(self, parts: Sequence[Value], axis: int, shape: Shape = None) -> Value:
+        """Parts one after the other along an axis; at once when all are small constants."""
+        if len(parts) == 1:
+            return parts[0]
+        arrays = [part.array for part in parts]
+        held = [a for a in arrays if a is not None]
+        if len(held) == len(parts) and sum(a.size for a in held) <= SMALL:
+            return self.const(np.concatenate(held, axis), parts[0].dtype)
+        return self.op("Concat", *parts, axis=axis, shape=shape)
+
+    def slice(self, x: Value, starts: Value, ends: Value, axes: Sequence[int], steps: Value | None = None) -> Value:
+        """A part of `x`: ONNX's Slice."""
+        return self.op("Slice", x, starts, ends, self.ints(axes), *([] if steps is None else [steps]))
+
+    def where(self, condition: Value, yes: Value, no: Value, shape: Shape = None) -> Value:
+        """`yes` where the condition holds, `no` elsewhere, all broadcast."""
+        return self.op("Where", condition, yes, no, dtype=yes.dtype, shape=shape)
+
+    def binary(self, op: str, x: Value, y: Value, dtype: DType | None = None) -> Value:
+        """An elementwise operator of two inputs, broadcast."""
+        return self.op(op, x, y, dtype=dtype, shape=broadcast(x.shape, y.shape))
+
+    def unary(self, op: str, x: Value, dtype: DType | None = None, **attrs: Any) -> Value:
+        """An elementwise operator of one input."""
+        return self.op(op, x, dtype=dtype, shape=x.shape, **attrs)
+
+    def body(self, name: str, inputs: Sequence[Value]) -> OnnxGraph:
+        """The graph of one of the step's bodies, applied to values; Refusal when a step in it cannot be lowered."""
+        self._count += 1
+        graph = self._lower_body(self.step.bodies[name], f"{self._prefix}{name}{self._count}/", inputs)
+        # Constants stand in the outermost graph, where they can lie outside of the message.
+        self.constants.update(graph.constants)
+        self.known.update(graph.known)
+        graph.constants = {}
+        return graph
+
+
+def broadcast(a: Shape, b: Shape) -> Shape:
+    """What is known of the shape of two values broadcast against each other."""
+    if a is None or b is None:
+        return None
+    if len(a) < len(b):
+        a, b = b, a
+    sizes = list(a)
+    for i, size in enumerate(b, len(a) - len(b)):
+        here = sizes[i]
+        if here == 1 or (here is None and size is not None and size != 1):
+            sizes[i] = size
+    return tuple(sizes)
+
+
+def int_dtype(x: Value) -> bool:
+    """Whether a value holds int32 or int64."""
+    return x.dtype in (INT32, INT64)
+
+
+Lowering = Callable[..., Any]
+Table = Mapping[str, Lowering]

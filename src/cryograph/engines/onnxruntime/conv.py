@@ -1,0 +1,305 @@
+"""Lowerings of convolutions: plain, grouped, depthwise, transposed, in two and three dimensions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ...base.dtypes import INT64
+from ...base.shapes import is_known
+from ...program.program import Step
+from .builder import Builder, Table
+from .values import Refusal, Value
+from .windows import Layout, layout_of, window_attrs
+
+
+def _kernel(w: Value, n: int) -> list[int]:
+    """The spatial sizes of a filter (*spatial, I, O); Refusal when they are not known."""
+    if w.shape is None or len(w.shape) != n + 2:
+        raise Refusal("the shape of the filter is not known")
+    sizes = [size for size in w.shape[:n] if size is not None]
+    if len(sizes) != n:
+        raise Refusal("the spatial sizes of the filter are not known")
+    return sizes
+
+
+def _groups(x: Value, w: Value, layout: Layout) -> int:
+    """How many groups a convolution has: channels of the input by channels that a filter takes."""
+    channels, taken = x.size(layout.channel), w.size(layout.n)
+    if channels is None or taken is None or channels == taken:
+        return 1
+    if taken == 0 or channels % taken:
+        raise Refusal(f"{channels} channels do not divide into groups of {taken}")
+    return channels // taken
+
+
+def _convolve(
+    g: Builder,
+    x: Value,
+    w: Value,
+    layout: Layout,
+    strides: Sequence[int],
+    padding: bytes,
+    explicit_paddings: Sequence[int],
+    dilations: Sequence[int],
+) -> Value:
+    n = layout.n
+    kernel = _kernel(w, n)
+    steps = layout.pick(strides, "strides")
+    spread = layout.pick(dilations, "dilations")
+    attrs = window_attrs(layout, x, kernel, steps, spread, padding, explicit_paddings)
+    group = _groups(x, w, layout)
+    if group != 1:
+        attrs["group"] = group
+    taken = g.transpose(w, [n + 1, n, *range(n)])
+    return layout.leave(g, g.op("Conv", layout.enter(g, x), taken, kernel_shape=kernel, **attrs))
+
+
+def conv2d(
+    g: Builder,
+    step: Step,
+    x: Value,
+    w: Value,
+    *,
+    strides: list[int],
+    padding: bytes,
+    explicit_paddings: Sequence[int] = (),
+    data_format: bytes = b"NHWC",
+    dilations: Sequence[int] = (1, 1, 1, 1),
+) -> Value:
+    """Filter (H, W, I / groups, O)."""
+    layout = layout_of(data_format, 2)
+    return _convolve(g, x, w, layout, strides, padding, explicit_paddings, dilations)
+
+
+def conv3d(
+    g: Builder,
+    step: Step,
+    x: Value,
+    w: Value,
+    *,
+    strides: list[int],
+    padding: bytes,
+    data_format: bytes = b"NDHWC",
+    dilations: Sequence[int] = (1, 1, 1, 1, 1),
+) -> Value:
+    """Filter (D, H, W, I / groups, O)."""
+    return _convolve(g, x, w, layout_of(data_format, 3), strides, padding, (), dilations)
+
+
+def depthwise(
+    g: Builder,
+    step: Step,
+    x: Value,
+    w: Value,
+    *,
+    strides: list[int],
+    padding: bytes,
+    explicit_paddings: Sequence[int] = (),
+    data_format: bytes = b"NHWC",
+    dilations: Sequence[int] = (1, 1, 1, 1),
+) -> Value:
+    """Filter (H, W, C, M): channel c of the input gives channels c * M to c * M + M - 1."""
+    layout = layout_of(data_format, 2)
+    kernel = _kernel(w, 2)
+    channels, multiplier = w.size(2), w.size(3)
+    if channels is None or multiplier is None:
+        raise Refusal("the shape of the filter is not known")
+    attrs = window_attrs(
+        layout,
+        x,
+        kernel,
+        layout.pick(strides, "strides"),
+        layout.pick(dilations, "dilations"),
+        padding,
+        explicit_paddings,
+    )
+    first = g.transpose(w, [2, 3, 0, 1])
+    taken = g.reshape(first, [channels * multiplier, 1, *kernel])
+    return layout.leave(g, g.op("Conv", layout.enter(g, x), taken, kernel_shape=kernel, group=channels, **attrs))
+
+
+def _transposed(
+    g: Builder,
+    sizes: Value,
+    w: Value,
+    y: Value,
+    layout: Layout,
+    strides: Sequence[int],
+    padding: bytes,
+    explicit_paddings: Sequence[int],
+    dilations: Sequence[int],
+) -> Value:
+    """The gradient of a convolution for its input, of the shape `sizes`: what is called a transposed convolution.
+
+    Everything that the filters reach is computed ("full": stride * (in - 1) + span, longer by stride - 1 zeros), of
+    which SAME and VALID keep `out` from `(full - out) // 2` or 0. With known sizes ONNX's `pads` cut, else a Slice.
+    """
+    n = layout.n
+    kernel = _kernel(w, n)
+    steps = layout.pick(strides, "strides")
+    spread = layout.pick(dilations, "dilations")
+    group = 1
+    channels, taken = y.size(layout.channel), w.size(n + 1)
+    if channels is not None and taken is not None and channels != taken:
+        raise Refusal(f"the filter takes {taken} channels, {channels} come")
+    result = sizes.array
+    if result is not None and w.size(n) is not None and len(result) == n + 2 and result[layout.channel] != w.size(n):
+        raise Refusal("a transposed convolution in groups has no lowering to ONNX")
+    attrs: dict[str, Any] = {"strides": steps, "kernel_shape": kernel, "group": group}
+    if any(d != 1 for d in spread):
+        attrs["dilations"] = spread
+    spans = [(k - 1) * d + 1 for k, d in zip(kernel, spread, strict=True)]
+    filters = g.transpose(w, [n + 1, n, *range(n)])
+    entered = layout.enter(g, y)
+    inner = [y.size(axis) for axis in layout.spatial]
+    outer: list[int | None]
+    if result is not None and len(result) in (n, n + 2):
+        outer = [int(result[axis]) for axis in layout.spatial] if len(result) == n + 2 else [int(r) for r in result]
+    else:
+        outer = [None] * n
+    if None not in inner and None not in outer:
+        before, after, extra = [], [], []
+        for i in range(n):
+            full = (inner[i] or 0) * steps[i] - steps[i] + spans[i]
+            out = outer[i] or 0
+            start = _start(layout, i, full, out, padding, explicit_paddings)
+            before.append(start)
+            after.append(max(full - start - out, 0))
+            extra.append(max(start + out - full, 0))
+            if extra[-1] >= max(steps[i], spread[i]):
+                raise Refusal(f"an output of {out} is longer than the input reaches")
+        attrs |= {"pads": [*before, *after], "output_padding": extra}
+        return layout.leave(g, g.op("ConvTranspose", entered, filters, **attrs))
+    if padding == b"EXPLICIT":
+        raise Refusal("a transposed convolution with explicit padding needs known sizes")
+    attrs["output_padding"] = [s - 1 for s in steps]
+    made = g.op("ConvTranspose", entered, filters, **attrs)
+    if sizes.shape is not None and is_known(sizes.shape) and sizes.shape[0] == n:
+        out_sizes = g.int64(sizes)
+    else:
+        out_sizes = g.op("Gather", g.int64(sizes), g.ints(list(layout.spatial)), axis=0)
+    axes = list(range(2, n + 2))
+    if padding == b"VALID":
+        return layout.leave(g, g.slice(made, g.ints([0] * n), out_sizes, axes))
+    # (in - 1) * stride + span is what the operator gave, less stride - 1.
+    given = g.op("Gather", g.op("Shape", made, dtype=INT64), g.ints(axes), axis=0)
+    full_sizes = g.op("Sub", given, g.ints([s - 1 for s in steps]))
+    surplus = g.op("Max", g.op("Sub", full_sizes, out_sizes), g.ints([0]))
+    starts = g.op("Div", surplus, g.ints([2]))
+    return layout.leave(g, g.slice(made, starts, g.op("Add", starts, out_sizes), axes))
+
+
+def _start(layout: Layout, i: int, full: int, out: int, padding: bytes, explicit: Sequence[int]) -> int:
+    """How much of the full result is cut at the beginning of spatial dimension `i`."""
+    if padding == b"EXPLICIT":
+        return int(explicit[2 * layout.spatial[i]])
+    return max(full - out, 0) // 2 if padding == b"SAME" else 0
+
+
+def conv2d_backprop_input(
+    g: Builder,
+    step: Step,
+    sizes: Value,
+    w: Value,
+    y: Value,
+    *,
+    strides: list[int],
+    padding: bytes,
+    explicit_paddings: Sequence[int] = (),
+    data_format: bytes = b"NHWC",
+    dilations: Sequence[int] = (1, 1, 1, 1),
+) -> Value:
+    """Filter (H, W, channels of the result, channels of `y`)."""
+    layout = layout_of(data_format, 2)
+    return _transposed(g, sizes, w, y, layout, strides, padding, explicit_paddings, dilations)
+
+
+def conv3d_backprop_input(
+    g: Builder,
+    step: Step,
+    sizes: Value,
+    w: Value,
+    y: Value,
+    *,
+    strides: list[int],
+    padding: bytes,
+    data_format: bytes = b"NDHWC",
+    dilations: Sequence[int] = (1, 1, 1, 1, 1),
+) -> Value:
+    """Filter (D, H, W, channels of the result, channels of `y`)."""
+    return _transposed(g, sizes, w, y, layout_of(data_format, 3), strides, padding, (), dilations)
+
+
+def fused_conv2d(
+    g: Builder,
+    step: Step,
+    x: Value,
+    w: Value,
+    *args: Value,
+    strides: list[int],
+    padding: bytes,
+    explicit_paddings: Sequence[int] = (),
+    data_format: bytes = b"NHWC",
+    filter_format: bytes = b"HWIO",
+    dilations: Sequence[int] = (1, 1, 1, 1),
+    fused_ops: Sequence[bytes] = (),
+    epsilon: float = 0.0001,
+    leakyrelu_alpha: float = 0.2,
+    num_args: int = 0,
+    num_host_args: int = 0,
+) -> Value:
+    """`_FusedConv2D`, which grappler writes: a convolution, then BiasAdd or FusedBatchNorm, then an activation."""
+    if filter_format != b"HWIO" or num_host_args:
+        raise Refusal("only filters in the order HWIO have a lowering to ONNX")
+    layout = layout_of(data_format, 2)
+    made = _convolve(g, x, w, layout, strides, padding, explicit_paddings, dilations)
+    return fused_tail(g, made, args, fused_ops, layout, epsilon, leakyrelu_alpha)
+
+
+def fused_tail(
+    g: Builder,
+    made: Value,
+    args: Sequence[Value],
+    fused_ops: Sequence[bytes],
+    layout: Layout | None,
+    epsilon: float,
+    leakyrelu_alpha: float,
+) -> Value:
+    """What grappler fuses behind a convolution or product: bias or batch norm, then an activation."""
+    for name in fused_ops:
+        if name == b"BiasAdd":
+            bias = args[0]
+            if layout is not None and not layout.channels_last:
+                bias = g.unsqueeze(bias, [1, 2])
+            made = g.binary("Add", made, bias)
+        elif name == b"FusedBatchNorm" and layout is not None and len(args) == 4:
+            entered = layout.enter(g, made)
+            made = layout.leave(g, g.op("BatchNormalization", entered, *args, epsilon=float(epsilon)))
+        elif name == b"Relu":
+            made = g.unary("Relu", made)
+        elif name == b"Relu6":
+            made = g.op("Clip", made, g.like(0, made), g.like(6, made), shape=made.shape)
+        elif name == b"Elu":
+            made = g.unary("Elu", made)
+        elif name == b"LeakyRelu":
+            made = g.unary("LeakyRelu", made, alpha=float(np.float32(leakyrelu_alpha)))
+        elif name == b"Tanh":
+            made = g.unary("Tanh", made)
+        elif name == b"Sigmoid":
+            made = g.unary("Sigmoid", made)
+        else:
+            raise Refusal(f"the fused op {name.decode()} has no lowering to ONNX")
+    return made
+
+
+LOWERINGS: Table = {
+    "Conv2D": conv2d,
+    "Conv2DBackpropInput": conv2d_backprop_input,
+    "Conv3D": conv3d,
+    "Conv3DBackpropInputV2": conv3d_backprop_input,
+    "DepthwiseConv2dNative": depthwise,
+    "_FusedConv2D": fused_conv2d,
+}

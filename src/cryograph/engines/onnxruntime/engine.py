@@ -1,0 +1,54 @@
+"""The engine `onnxruntime`: runs whole programs by ONNX Runtime, and says which steps it cannot take."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from ...base.errors import UnsupportedError
+from ...program.program import Program
+from ..engine import Runner, Unsupported
+from .lower import Lowering
+from .passes import improve
+from .session import Session, SessionSettings
+from .values import OnnxGraph
+
+
+@dataclass(frozen=True, slots=True)
+class OnnxRuntime:
+    """ONNX Runtime on the CPU, in the model's own precision."""
+
+    name: str = "onnxruntime"
+    settings: SessionSettings = field(default_factory=SessionSettings)
+
+    def missing(self, program: Program) -> list[Unsupported]:
+        """The steps that have no lowering; empty when the whole program can run here."""
+        return unsupported(Lowering(program))
+
+    def prepare(self, program: Program) -> Runner:
+        """A session over the whole program; UnsupportedError when a step has no lowering."""
+        lowering = Lowering(program)
+        lacking = unsupported(lowering)
+        if lacking:
+            listed = "; ".join(f"{item.step.name} ({item.step.op}): {item.reason}" for item in lacking[:5])
+            more = f"; and {len(lacking) - 5} more" if len(lacking) > 5 else ""
+            raise UnsupportedError(
+                f"ONNX Runtime cannot take {len(lacking)} of {len(program.steps)} steps: {listed}{more}."
+                ' engine="auto" runs these on numpy.'
+            )
+        return Session(improve(lowering.whole()), self.settings)
+
+
+def unsupported(lowering: Lowering) -> list[Unsupported]:
+    """The steps of a lowering that were refused, with the reasons."""
+    return [Unsupported(lowering.program.steps[index], reason) for index, reason in lowering.refusals.items()]
+
+
+def lowered(program: Program) -> OnnxGraph:
+    """The graph of a whole program, with all passes done: what is run, and what is saved as `.onnx`."""
+    return improve(Lowering(program).whole())
+
+
+def pieces(lowering: Lowering, steps: Sequence[int], inputs: Sequence[str], outputs: Sequence[str]) -> Session:
+    """A session over some steps of a program."""
+    return Session(improve(lowering.graph(steps, inputs, outputs)))

@@ -1,0 +1,236 @@
+"""From a program to an ONNX graph: each step is lowered once, on its own, into a fragment; fragments are then joined.
+
+As a fragment depends only on what is known of its inputs, the same fragments tell which steps cannot be taken and make
+up the graph of the whole program or of any piece of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+from ...base.dtypes import DType
+from ...base.errors import UnsupportedError
+from ...base.shapes import Shape, compatible, merge
+from ...base.tensors import Tensor
+from ...ops.signatures import signature
+from ...program.program import Program, Step
+from .builder import Builder
+from .lowerings import LOWERINGS
+from .values import ELEMENT_TYPES, OnnxGraph, OnnxNode, Refusal, Value
+
+# Attributes that say how TensorFlow should run a step, not what it computes.
+NO_MEANING = frozenset(
+    {"use_cudnn_on_gpu", "parallel_iterations", "swap_memory", "output_shapes", "container", "shared_name", "message"}
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fragment:
+    """What one step became. `aliases` are values of the program that are other values under a second name."""
+
+    nodes: Sequence[OnnxNode]
+    constants: Mapping[str, Tensor]
+    known: Mapping[str, Value]
+    aliases: Mapping[str, str]
+
+
+class Lowering:
+    """A program, all of whose steps that can be lowered are. Steps are called by their index in `program.steps`.
+
+    `values` holds what is known of each value of the program. The graph inside a loop is a Lowering too: then
+    `arguments` are the outer values that its inputs stand for and `prefix` keeps its names apart.
+    """
+
+    def __init__(self, program: Program, prefix: str = "", arguments: Sequence[Value] | None = None) -> None:
+        self.program = program
+        self.prefix = prefix
+        self.refusals: dict[int, str] = {}
+        self.values: dict[str, Value] = {}
+        self._fragments: dict[int, Fragment] = {}
+        for name, tensor in program.constants.items():
+            self.values[name] = Value(prefix + name, tensor.dtype, tensor.shape, tensor)
+        entries = (*program.inputs, *(state.value for state in program.state))
+        for i, name in enumerate(entries):
+            spec = program.specs[name]
+            if arguments is None:
+                self.values[name] = Value(prefix + name, spec.dtype.base, spec.shape)
+            else:
+                self.values[name] = replace(arguments[i], shape=_both(arguments[i].shape, spec.shape))
+        self._read = {name for step in program.steps for name in step.inputs}
+        self._read.update(results(program))
+        for index, step in enumerate(program.steps):
+            self._lower(index, step)
+
+    def _lower(self, index: int, step: Step) -> None:
+        builder = Builder(step, self.prefix, _lower_body)
+        made: Sequence[Value | None] = ()
+        try:
+            inputs = [self.values[name] for name in step.inputs]
+            made = self._apply(builder, step, inputs)
+        except Refusal as refusal:
+            self.refusals[index] = f"{refusal}"
+            builder.nodes.clear()
+        aliases: dict[str, str] = {}
+        renamed: dict[str, str] = {}
+        produced = {name for node in builder.nodes for name in node.outputs}
+        for i, name in enumerate(step.outputs):
+            spec = self.program.specs[name]
+            value = made[i] if i < len(made) else None
+            own = self.prefix + name
+            if value is None:
+                self.values[name] = Value(own, spec.dtype.base, spec.shape)
+                continue
+            if value.name in produced and value.name not in renamed:
+                renamed[value.name] = own
+            else:
+                aliases[own] = renamed.get(value.name, value.name)
+                if value.tensor is not None:
+                    builder.constants[value.name] = value.tensor
+            self.values[name] = Value(own, spec.dtype.base, _both(value.shape, spec.shape), value.tensor)
+            builder.known[own] = self.values[name]
+        if index not in self.refusals:
+            for node in builder.nodes:
+                _rename(node, renamed)
+            self._fragments[index] = Fragment(builder.nodes, builder.constants, builder.known, aliases)
+
+    def _apply(self, builder: Builder, step: Step, inputs: list[Value]) -> Sequence[Value | None]:
+        rule = LOWERINGS.get(step.op)
+        if rule is None:
+            raise Refusal(f"{step.op} has no lowering to ONNX")
+        attrs = named_attrs(step, _keyword_only(rule))
+        lowered = rule(builder, step, *inputs, **attrs)
+        made: Sequence[Value | None]
+        made = [lowered] if isinstance(lowered, Value) else [] if lowered is None else list(lowered)
+        for i, name in enumerate(step.outputs):
+            value = made[i] if i < len(made) else None
+            wanted = self.program.specs[name].dtype.base
+            if value is None and name in self._read:
+                raise Refusal(f"output {i} of {step.op} has no lowering to ONNX")
+            if value is not None and value.dtype != wanted:
+                raise Refusal(f"output {i} of {step.op} would be {value.dtype}, not {wanted}")
+        return made
+
+    def graph(self, steps: Iterable[int], inputs: Sequence[str], outputs: Sequence[str]) -> OnnxGraph:
+        """The graph of some steps, in the program's order, from some of its values to others.
+
+        An output that is an alias of an input or of a constant is called by that one's name. UnsupportedError when one
+        of the steps has no lowering.
+        """
+        nodes: list[OnnxNode] = []
+        constants: dict[str, Tensor] = {}
+        known: dict[str, Value] = {}
+        aliases: dict[str, str] = {}
+        for index in steps:
+            fragment = self._fragments.get(index)
+            if fragment is None:
+                step = self.program.steps[index]
+                raise UnsupportedError(f"{step.name}: ONNX Runtime cannot take this step: {self.refusals[index]}.")
+            for name, target in fragment.aliases.items():
+                aliases[name] = aliases.get(target, target)
+            constants.update(fragment.constants)
+            known.update(fragment.known)
+            for node in fragment.nodes:
+                attrs = {key: _resolved(value, aliases) for key, value in node.attrs.items()}
+                taken = [aliases.get(name, name) for name in node.inputs]
+                nodes.append(OnnxNode(node.op, taken, list(node.outputs), attrs, node.domain, node.name))
+        named = [self.values[name] for name in (*inputs, *outputs)]
+        for value in named:
+            known.setdefault(value.name, value)
+            if value.tensor is not None:
+                constants.setdefault(value.name, value.tensor)
+        ends = [aliases.get(self.values[name].name, self.values[name].name) for name in outputs]
+        return OnnxGraph([self.values[name].name for name in inputs], ends, nodes, constants, known)
+
+    def whole(self) -> OnnxGraph:
+        """The graph of the whole program."""
+        program = self.program
+        entries = [*program.inputs, *(state.value for state in program.state)]
+        return self.graph(range(len(program.steps)), entries, results(program))
+
+
+def results(program: Program) -> list[str]:
+    """The values that a run gives: outputs, then what becomes of the state."""
+    return [*program.outputs, *(state.result for state in program.state)]
+
+
+def named_attrs(step: Step, taken: frozenset[str]) -> dict[str, Any]:
+    """The attributes that a rule takes by name; Refusal when another one is not at its default.
+
+    Types and numbers of arguments are not asked for, as the inputs tell them.
+    """
+    known = signature(step.op)
+    implied: set[str] = set()
+    if known is not None:
+        for arg in (*known.inputs, *known.outputs):
+            implied.update((arg.type_attr, arg.number_attr, arg.type_list_attr))
+    named: dict[str, Any] = {}
+    for name, value in step.attrs.items():
+        if name in taken:
+            named[name] = value
+        elif not (name in implied or name.startswith("_") or name in NO_MEANING or _is_type(value)):
+            spec = None if known is None else known.attrs.get(name)
+            default = None if spec is None else list(spec.default) if spec.is_list else spec.default
+            if spec is None or not spec.has_default or value != default:
+                raise Refusal(f"the attribute {name} = {value!r} of {step.op} has no lowering to ONNX")
+    return named
+
+
+def _is_type(value: Any) -> bool:
+    return isinstance(value, DType) or (isinstance(value, list) and bool(value) and isinstance(value[0], DType))
+
+
+@cache
+def _keyword_only(rule: Any) -> frozenset[str]:
+    code = rule.__code__
+    return frozenset(code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])
+
+
+def _both(a: Shape, b: Shape) -> Shape:
+    return merge(a, b) if compatible(a, b) else b
+
+
+def _rename(node: OnnxNode, renamed: Mapping[str, str]) -> None:
+    if renamed:
+        node.inputs = [renamed.get(name, name) for name in node.inputs]
+        node.outputs = [renamed.get(name, name) for name in node.outputs]
+        for value in node.attrs.values():
+            if isinstance(value, OnnxGraph):
+                value.outputs = [renamed.get(name, name) for name in value.outputs]
+                for inner in value.nodes:
+                    _rename(inner, renamed)
+
+
+def _resolved(attr: Any, aliases: Mapping[str, str]) -> Any:
+    """An attribute with the names in an inner graph resolved; inner graphs use the values of the outer one."""
+    if not isinstance(attr, OnnxGraph):
+        return attr
+    nodes = [
+        OnnxNode(
+            node.op,
+            [aliases.get(name, name) for name in node.inputs],
+            list(node.outputs),
+            {key: _resolved(value, aliases) for key, value in node.attrs.items()},
+            node.domain,
+            node.name,
+        )
+        for node in attr.nodes
+    ]
+    ends = [aliases.get(name, name) for name in attr.outputs]
+    return OnnxGraph(attr.inputs, ends, nodes, attr.constants, attr.known)
+
+
+def _lower_body(program: Program, prefix: str, arguments: Sequence[Value]) -> OnnxGraph:
+    lowering = Lowering(program, prefix, arguments)
+    if lowering.refusals:
+        index, reason = next(iter(lowering.refusals.items()))
+        raise Refusal(f"in its body, {program.steps[index].name}: {reason}")
+    graph = lowering.whole()
+    return OnnxGraph([], graph.outputs, graph.nodes, graph.constants, graph.known)
+
+
+def type_known(dtype: DType) -> bool:
+    """Whether values of a dtype can enter or leave ONNX Runtime."""
+    return dtype.base in ELEMENT_TYPES

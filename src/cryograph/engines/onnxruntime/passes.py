@@ -1,0 +1,34 @@
+"""What is done to every lowered graph before it becomes a message."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from .layout import sink_transposes
+from .values import OnnxGraph
+
+
+def improve(graph: OnnxGraph) -> OnnxGraph:
+    """The graph after all passes."""
+    return sweep(sink_transposes(graph))
+
+
+def sweep(graph: OnnxGraph) -> OnnxGraph:
+    """Without the nodes that nobody reads. No node of ours does anything but give its outputs."""
+    read = set(graph.outputs)
+    kept = []
+    for node in reversed(graph.nodes):
+        if read.isdisjoint(node.outputs):
+            continue
+        kept.append(node)
+        _note(node.inputs, node.attrs.values(), read)
+    return OnnxGraph(graph.inputs, graph.outputs, kept[::-1], graph.constants, graph.known)
+
+
+def _note(inputs: Iterable[str], attrs: Iterable[object], read: set[str]) -> None:
+    read.update(inputs)
+    for value in attrs:
+        if isinstance(value, OnnxGraph):
+            read.update(value.outputs)
+            for node in value.nodes:
+                _note(node.inputs, node.attrs.values(), read)

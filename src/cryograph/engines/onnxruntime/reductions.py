@@ -1,0 +1,130 @@
+"""Lowerings of reductions along axes, running sums, positions of extremes and sorting."""
+
+from __future__ import annotations
+
+from ...base.dtypes import BOOL, INT32, INT64, UINT8, DType
+from ...base.shapes import Shape
+from ...program.program import Step
+from .builder import Builder, Lowering, Table
+from .values import Refusal, Value
+
+
+def _reduced(x: Value, axes: list[int] | None, keep: bool) -> Shape:
+    if x.shape is None:
+        return None
+    gone = set(range(len(x.shape))) if axes is None else set(axes)
+    if keep:
+        return tuple(1 if i in gone else size for i, size in enumerate(x.shape))
+    return tuple(size for i, size in enumerate(x.shape) if i not in gone)
+
+
+def reduced(g: Builder, op: str, x: Value, axes: Value, keep: bool) -> Value:
+    """One of ONNX's reductions along axes that are constants; of all axes when there are none to name."""
+    found: list[int] | None
+    if axes.array is None:
+        raise Refusal("the axes of a reduction are not constants")
+    if x.shape is None:
+        raw = g.fixed_ints(axes, "the axes")
+        if any(axis < 0 for axis in raw):
+            return _reduce(g, op, x, raw, None, keep)
+        found = raw
+    else:
+        found = sorted(set(g.axes(axes, len(x.shape), "the axes")))
+    if not found:
+        return x
+    return _reduce(g, op, x, found, _reduced(x, found, keep), keep)
+
+
+def _reduce(g: Builder, op: str, x: Value, axes: list[int], shape: Shape, keep: bool) -> Value:
+    if x.shape is not None and 0 in x.shape and op in ("ReduceMax", "ReduceMin", "ReduceMean", "ReduceProd"):
+        raise Refusal("a reduction of nothing has its own answer in ONNX Runtime")
+    return g.op(op, x, g.ints(axes), keepdims=int(keep), shape=shape)
+
+
+def _plain(op: str) -> Lowering:
+    def lower(g: Builder, step: Step, x: Value, axes: Value, *, keep_dims: bool = False) -> Value:
+        return reduced(g, op, x, axes, keep_dims)
+
+    return lower
+
+
+def mean(g: Builder, step: Step, x: Value, axes: Value, *, keep_dims: bool = False) -> Value:
+    if not x.dtype.is_floating:
+        raise Refusal("the mean of integers rounds differently in ONNX Runtime")
+    return reduced(g, "ReduceMean", x, axes, keep_dims)
+
+
+def _logic(op: str) -> Lowering:
+    """All is the least, Any the greatest of the flags as numbers."""
+
+    def lower(g: Builder, step: Step, x: Value, axes: Value, *, keep_dims: bool = False) -> Value:
+        made = reduced(g, op, g.cast(x, UINT8), axes, keep_dims)
+        return g.cast(made, BOOL)
+
+    return lower
+
+
+def norm(g: Builder, step: Step, x: Value, axes: Value, *, keep_dims: bool = False) -> Value:
+    return reduced(g, "ReduceL2", x, axes, keep_dims)
+
+
+def _arg(op: str) -> Lowering:
+    """Of equal ones the first, as in TensorFlow."""
+
+    def lower(g: Builder, step: Step, x: Value, axis: Value, *, output_type: DType = INT64) -> Value:
+        (where,) = g.axes(axis, x.rank)
+        made = g.op(op, x, dtype=INT64, axis=where, keepdims=0, shape=_reduced(x, [where], False))
+        return g.cast(made, output_type)
+
+    return lower
+
+
+def top_k_v2(
+    g: Builder, step: Step, x: Value, k: Value, *, sorted: bool = True, index_type: DType = INT32
+) -> list[Value | None]:
+    """Of equal ones the lower index first, in both."""
+    count = None if k.array is None else int(k.array.reshape(-1)[0])
+    shape = None if x.shape is None else (*x.shape[:-1], count)
+    many = g.reshape(g.int64(k), [1]) if k.shape != (1,) else g.int64(k)
+    values, places = g.ops(
+        "TopK", x, many, dtypes=[x.dtype, INT64], shapes=[shape, shape], axis=-1, largest=1, sorted=int(sorted)
+    )
+    return [values, g.cast(places, index_type)]
+
+
+def top_k(g: Builder, step: Step, x: Value, *, k: int, sorted: bool = True) -> list[Value | None]:
+    return top_k_v2(g, step, x, g.const(k, INT32), sorted=sorted)
+
+
+def in_top_k_v2(g: Builder, step: Step, predictions: Value, targets: Value, k: Value) -> Value:
+    """Whether fewer than k classes are strictly above the target's; nothing that is not finite is in."""
+    index = g.unsqueeze(g.int64(targets), [1])
+    score = g.op("GatherElements", predictions, index, axis=1)
+    above = g.cast(g.op("Greater", predictions, score, dtype=BOOL, shape=predictions.shape), INT64)
+    count = g.op("ReduceSum", above, g.ints([1]), keepdims=0)
+    inside = g.op("Less", count, g.int64(k), dtype=BOOL)
+    zero = g.op("Sub", score, score)
+    finite = g.squeeze(g.op("Equal", zero, g.like(0, score), dtype=BOOL, shape=(predictions.size(0), 1)), [1])
+    return g.op("And", inside, finite, shape=targets.shape)
+
+
+def cumsum(g: Builder, step: Step, x: Value, axis: Value, *, exclusive: bool = False, reverse: bool = False) -> Value:
+    return g.op("CumSum", x, axis, exclusive=int(exclusive), reverse=int(reverse), shape=x.shape)
+
+
+LOWERINGS: Table = {
+    "All": _logic("ReduceMin"),
+    "Any": _logic("ReduceMax"),
+    "ArgMax": _arg("ArgMax"),
+    "ArgMin": _arg("ArgMin"),
+    "Cumsum": cumsum,
+    "EuclideanNorm": norm,
+    "InTopKV2": in_top_k_v2,
+    "Max": _plain("ReduceMax"),
+    "Mean": mean,
+    "Min": _plain("ReduceMin"),
+    "Prod": _plain("ReduceProd"),
+    "Sum": _plain("ReduceSum"),
+    "TopK": top_k,
+    "TopKV2": top_k_v2,
+}

@@ -1,0 +1,119 @@
+"""Sessions of ONNX Runtime: made from a graph whose weights stay where they are, run with arrays in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import RunError, UnsupportedError
+from ...base.tensors import Array, Tensor
+from .proto import model_proto
+from .values import OnnxGraph
+
+
+@dataclass(frozen=True, slots=True)
+class SessionSettings:
+    """How sessions run: threads (0: as many as the machine has cores), whether threads wait busily between runs."""
+
+    threads: int = 0
+    spin: bool = True
+
+
+class Session:
+    """One graph, ready to run. Calls may come from several threads at once.
+
+    Outputs that are inputs or constants of the graph are handed through without the runtime.
+    """
+
+    def __init__(self, graph: OnnxGraph, settings: SessionSettings | None = None) -> None:
+        import onnxruntime as runtime
+
+        made = {name for node in graph.nodes for name in node.outputs}
+        self._inputs = graph.inputs
+        # Where each output comes from: the runtime's answers, then the inputs, then constants, all in one list.
+        wanted = list(dict.fromkeys(name for name in graph.outputs if name in made))
+        self._constants: list[Array] = []
+        self._plan: list[int] = []
+        for name in graph.outputs:
+            if name in made:
+                self._plan.append(wanted.index(name))
+            elif name in graph.constants:
+                self._plan.append(len(wanted) + len(graph.inputs) + len(self._constants))
+                self._constants.append(graph.constants[name].numpy())
+            else:
+                self._plan.append(len(wanted) + graph.inputs.index(name))
+        self._wanted = wanted
+        self._straight = self._plan == list(range(len(wanted)))
+        self._kept: list[Any] = []
+        self._run: Any = None
+        used = {name for node in graph.nodes for name in _reads(node)}
+        self._fed = [(i, name) for i, name in enumerate(graph.inputs) if name in used]
+        if wanted:
+            fed = [name for _, name in self._fed]
+            part = OnnxGraph(fed, wanted, graph.nodes, graph.constants, graph.known)
+            self._session = self._make(runtime, part, settings or SessionSettings())
+            self._run = self._session.run
+
+    def _make(self, runtime: Any, graph: OnnxGraph, settings: SessionSettings) -> Any:
+        model, external = model_proto(graph)
+        options = runtime.SessionOptions()
+        options.log_severity_level = 3
+        options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
+        options.intra_op_num_threads = settings.threads
+        if not settings.spin:
+            options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+        if external:
+            # Views of the mapped file; the runtime reads from them as long as it has no packed form of its own.
+            values = [runtime.OrtValue.ortvalue_from_numpy(_plain(tensor)) for tensor in external.values()]
+            options.add_external_initializers(list(external), values)
+            self._kept = [*values, *external.values()]
+        errors = _errors()
+        try:
+            return runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+        except errors as error:
+            raise UnsupportedError(f"ONNX Runtime does not take the lowered program: {error}") from error
+
+    def __call__(self, arrays: Sequence[Array]) -> list[Array]:
+        """The outputs for inputs in order; RunError when the runtime finds the numbers at fault."""
+        if self._run is None:
+            made: list[Array] = []
+        else:
+            try:
+                made = self._run(self._wanted, {name: arrays[i] for i, name in self._fed})
+            except _errors() as error:
+                raise RunError(f"ONNX Runtime failed: {error}") from error
+        if self._straight:
+            return made
+        everything = [*made, *arrays, *self._constants]
+        return [everything[at] for at in self._plan]
+
+
+def _reads(node: Any) -> set[str]:
+    read = set(node.inputs)
+    for value in node.attrs.values():
+        if isinstance(value, OnnxGraph):
+            read.update(value.outputs)
+            for inner in value.nodes:
+                read |= _reads(inner)
+    return read
+
+
+def _plain(tensor: Tensor) -> Array:
+    """The values as the runtime takes them: contiguous; a view of the file in all but odd cases."""
+    return np.ascontiguousarray(tensor.numpy())
+
+
+def _errors() -> tuple[type[Exception], ...]:
+    from onnxruntime.capi import onnxruntime_pybind11_state as native
+
+    return (
+        native.Fail,
+        native.InvalidArgument,
+        native.InvalidGraph,
+        native.InvalidProtobuf,
+        native.NotImplemented,
+        native.RuntimeException,
+    )

@@ -1,0 +1,102 @@
+"""What a lowering handles: values of the ONNX graph under construction, and the light graph that they make up."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from ...base.dtypes import BOOL, FLOAT32, FLOAT64, INT32, INT64, UINT8, DType, dtype_of
+from ...base.errors import UnsupportedError
+from ...base.shapes import Shape
+from ...base.tensors import Array, Tensor
+
+OPSET = 18
+"""The version of ONNX's operators that lowerings are written for."""
+
+MICROSOFT = "com.microsoft"
+"""The domain of ONNX Runtime's own operators."""
+
+
+class Refusal(UnsupportedError):
+    """Why a lowering cannot take a step; never leaves the engine but as the reason of an `Unsupported`."""
+
+
+# DType, ONNX's number of the element type, ONNX Runtime's name of the tensor type. Others do not enter this engine:
+# strings are UTF-8 there and bytes here, complex numbers and quantised kinds have no kernels.
+_TYPES: tuple[tuple[DType, int, str], ...] = (
+    (FLOAT32, 1, "tensor(float)"),
+    (UINT8, 2, "tensor(uint8)"),
+    (dtype_of("int8"), 3, "tensor(int8)"),
+    (dtype_of("uint16"), 4, "tensor(uint16)"),
+    (dtype_of("int16"), 5, "tensor(int16)"),
+    (INT32, 6, "tensor(int32)"),
+    (INT64, 7, "tensor(int64)"),
+    (BOOL, 9, "tensor(bool)"),
+    (dtype_of("float16"), 10, "tensor(float16)"),
+    (FLOAT64, 11, "tensor(double)"),
+    (dtype_of("uint32"), 12, "tensor(uint32)"),
+    (dtype_of("uint64"), 13, "tensor(uint64)"),
+)
+ELEMENT_TYPES: dict[DType, int] = {dtype: number for dtype, number, _ in _TYPES}
+TYPE_NAMES: dict[DType, str] = {dtype: name for dtype, _, name in _TYPES}
+
+
+@dataclass(frozen=True, slots=True)
+class Value:
+    """One value: its name in the ONNX graph, what is known of it, and its tensor when it is a constant."""
+
+    name: str
+    dtype: DType
+    shape: Shape = None
+    tensor: Tensor | None = None
+
+    @property
+    def rank(self) -> int:
+        """The number of dimensions; Refusal when it is not known."""
+        if self.shape is None:
+            raise Refusal("the rank of an input is not known")
+        return len(self.shape)
+
+    def size(self, axis: int) -> int | None:
+        """The size of one dimension, None when it is not known."""
+        return None if self.shape is None else self.shape[axis]
+
+    @property
+    def array(self) -> Array | None:
+        """The values of a constant, None for any other value."""
+        return None if self.tensor is None else self.tensor.numpy()
+
+
+@dataclass(slots=True)
+class OnnxNode:
+    """One node. An absent optional input or output is an empty name. Attributes: int, float, str, lists of int or
+    float, a numpy array (a tensor), or an OnnxGraph."""
+
+    op: str
+    inputs: list[str]
+    outputs: list[str]
+    attrs: dict[str, Any] = field(default_factory=dict)
+    domain: str = ""
+    name: str = ""
+
+
+@dataclass(slots=True)
+class OnnxGraph:
+    """Nodes in running order over named values; what passes rewrite before it becomes a message.
+
+    `constants` holds the tensors of values that no node gives, `known` what is known of values (at least of inputs and
+    outputs). A graph inside another (a loop's body) may use the outer one's values.
+    """
+
+    inputs: list[str]
+    outputs: list[str]
+    nodes: list[OnnxNode]
+    constants: dict[str, Tensor]
+    known: dict[str, Value]
+
+
+Lowered = Value | Sequence[Value | None] | None
+"""What a lowering gives: the step's only output, or all of them, None standing for one that it cannot give."""
+
+Attributes = Mapping[str, Any]
