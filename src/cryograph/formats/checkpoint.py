@@ -6,6 +6,7 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from google.protobuf.message import DecodeError
@@ -62,6 +63,15 @@ class Checkpoint(Mapping[str, Tensor]):
     def shards(self) -> list[str]:
         """The paths of the files that hold values."""
         return self._open.shards if isinstance(self._open, Bundle) else [self.prefix]
+
+    def layout(self) -> list[list[str]]:
+        """The names in each data file, in the order of their bytes."""
+        if not isinstance(self._open, Bundle):
+            return [list(self)]
+        runs: list[list[str]] = [[] for _ in self.shards]
+        for name, entry in sorted(self._open.entries.items(), key=lambda item: item[1].offset):
+            runs[entry.shard_id if 0 <= entry.shard_id < len(runs) else 0].append(name)
+        return runs
 
     @property
     def object_graph(self) -> pb.TrackableObjectGraph | None:
@@ -150,7 +160,7 @@ def _overlaps(bundle: Bundle) -> list[str]:
         for name, entry in bundle.entries.items()
         if entry.size and not entry.slices
     )
-    for (shard, _, end, name), (next_shard, start, _, other) in zip(spans, spans[1:], strict=False):
+    for (shard, _, end, name), (next_shard, start, _, other) in pairwise(spans):
         if shard == next_shard and start < end:
             problems.append(f"{bundle.index.name}: {name!r} and {other!r} share bytes of data file {shard}")
     return problems
@@ -218,8 +228,8 @@ def save_checkpoint(
     """Writes a checkpoint and gives its prefix. Tensors that lie in files are streamed, not loaded.
 
     Version 2 writes `PREFIX.index` and `shards` data files, filled in the order of `tensors`, as evenly as names allow;
-    version 1 one file. `slices` gives for keys that hold parts of a partitioned tensor its name and slice ("w 4 3 0,2:-").
-    The index takes its name last: a crash leaves an older checkpoint of that prefix, or none.
+    version 1 one file. `slices` gives for keys that hold parts of a partitioned tensor its name and slice ("w 4 3
+    0,2:-"). The index takes its name last: a crash leaves an older checkpoint of that prefix, or none.
     """
     name = os.fspath(prefix)
     held = {key: tensor_like(value) for key, value in tensors.items()}
@@ -248,4 +258,3 @@ def _share_out(tensors: Mapping[str, Tensor], shards: int) -> list[list[str]]:
         runs[min(shards - 1, done * shards // max(total, 1))].append(name)
         done += max(tensor.nbytes, 1)
     return runs
-

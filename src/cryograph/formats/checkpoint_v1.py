@@ -1,7 +1,8 @@
 """Checkpoint V1: one sorted string table of SavedTensorSlices messages.
 
 key ""        `meta`: for every tensor its name, shape, dtype and slices
-other keys    one slice each (see `slices`; a whole tensor is the slice of all of it): `data`, with the values in the typed
+other keys    one slice each (see `slices`; a whole tensor is the slice of all of it): `data`, with the values in the
+typed
               list of its dtype, as TensorFlow's writer leaves them
 
 Source: TensorFlow's saved_tensor_slice.proto and tensor_slice_writer.
@@ -68,7 +69,9 @@ class SliceTable:
             except DecodeError as error:
                 raise DamagedError(f"{self.file.name}: its list of tensors cannot be read.") from error
         if meta is None:
-            raise DamagedError(f"{self.file.name}: a table without a list of tensors; it is no checkpoint of version 1.")
+            raise DamagedError(
+                f"{self.file.name}: a table without a list of tensors; it is no checkpoint of version 1."
+            )
         self.entries = {tensor.name: tensor for tensor in meta.meta.tensor}
 
     def where(self, name: str) -> str:
@@ -142,7 +145,9 @@ def write_slice_table(path: Path, tensors: Mapping[str, Tensor], slices: Mapping
     values: dict[bytes, pb.SavedTensorSlices] = {}
     for key, tensor in tensors.items():
         if tensor.nbytes > MAX_SLICE_BYTES:
-            raise LimitError(f"{key!r} has {tensor.nbytes} bytes; checkpoints of version 1 hold less than 2 GiB a tensor.")
+            raise LimitError(
+                f"{key!r} has {tensor.nbytes} bytes; checkpoints of version 1 hold less than 2 GiB a tensor."
+            )
         name, _, rest = (slices or {}).get(key, key).partition(" ")
         shape, part = TensorSlice.parse(rest) if rest else (tensor.shape, _all_of(tensor.shape))
         meta = metas.setdefault(name, pb.SavedSliceMeta(name=name, type=tensor.dtype.number))

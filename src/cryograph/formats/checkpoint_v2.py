@@ -6,7 +6,8 @@ PREFIX.index
     a partitioned tensor's entry has `slices` and no bytes; each slice has an entry of its own (see `slices`)
 PREFIX.data-SSSSS-of-NNNNN
     the tensors' bytes one after the other, row-major, little-endian, in the order in which they were saved
-    strings     varint lengths of all, masked CRC-32C of the lengths (each as 4 bytes, 8 where a length needs more), then
+    strings     varint lengths of all, masked CRC-32C of the lengths (each as 4 bytes, 8 where a length needs more),
+    then
                 the strings; the entry's CRC is over the lengths (as before), their masked CRC and the strings
 
 Entries are in the order of their keys. Source: TensorFlow's tensor_bundle.h; what is written is equal byte for byte.
@@ -68,7 +69,9 @@ class Bundle:
         if self.header.endianness != pb.BundleHeaderProto.Endianness.Value("LITTLE"):
             raise UnsupportedError(f"{self.index.name}: written on a big-endian machine; such data is not read.")
         if self.header.version.min_consumer > VERSION:
-            raise UnsupportedError(f"{self.index.name}: asks for a reader of version {self.header.version.min_consumer}.")
+            raise UnsupportedError(
+                f"{self.index.name}: asks for a reader of version {self.header.version.min_consumer}."
+            )
 
     def _take(self, key: bytes, value: bytes) -> None:
         try:
@@ -249,9 +252,9 @@ class _Shard:
 def write_bundle(
     prefix: str, tensors: Mapping[str, Tensor], shards: Sequence[Sequence[str]], slices: Mapping[str, str] | None = None
 ) -> None:
-    """Writes a V2 checkpoint. `shards` lists the names that go into each data file, in order; `slices` gives for a key of
-    `tensors` that holds a part of a partitioned tensor `NAME spec` (see `slices`). All files are whole before the index
-    takes its name, so that a reader never finds a checkpoint that is not."""
+    """Writes a V2 checkpoint. `shards` lists the names that go into each data file, in order; `slices` gives for a
+    key of `tensors` that holds a part of a partitioned tensor `NAME spec` (see `slices`). All files are whole before
+    the index takes its name, so that a reader never finds a checkpoint that is not."""
     entries: dict[bytes, pb.BundleEntryProto] = {}
     with contextlib.ExitStack() as files:
         # The index is entered first and so takes its name last.
@@ -292,7 +295,9 @@ def _store(shard: _Shard, tensor: Tensor, name: str) -> pb.BundleEntryProto:
     entry.shape.CopyFrom(shape_proto(tensor.shape))
     crc = size = 0
     if isinstance(tensor, OpaqueTensor):
-        raise UnsupportedError(f"{name!r} is a {tensor.dtype}; such values are kept where they are and not written anew.")
+        raise UnsupportedError(
+            f"{name!r} is a {tensor.dtype}; such values are kept where they are and not written anew."
+        )
     if tensor.dtype.is_string:
         crc = crc32c(_length_bytes([len(item) for item in tensor.numpy().reshape(-1)]))
         for number, piece in enumerate(string_pieces(tensor)):

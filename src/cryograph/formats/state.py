@@ -1,8 +1,8 @@
 """The `checkpoint` file: which checkpoints a directory holds, in text form.
 
-A CheckpointState message: `model_checkpoint_path` is the latest, `all_model_checkpoint_paths` all of them, oldest first,
-each with a time stamp. Paths are absolute, or relative to the directory. A directory that was moved keeps absolute paths
-that are no longer true: then the file of the same name beside the state file is meant.
+A CheckpointState message: `model_checkpoint_path` is the latest, `all_model_checkpoint_paths` all of them, oldest
+first, each with a time stamp. Paths are absolute, or relative to the directory. A directory that was moved keeps
+absolute paths that are no longer true: then the file of the same name beside the state file is meant.
 """
 
 from __future__ import annotations

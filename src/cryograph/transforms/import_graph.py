@@ -1,9 +1,9 @@
 """Puts one graph into another, with the meaning of TensorFlow's `import_graph_def`.
 
-1. Every node's name is put under `name/`; inputs, control inputs and colocation classes follow. A prefix under which the
-   graph has nodes already is made unique (`name_1`), and so is each single name that is taken (`x_1`).
-2. `input_map` replaces tensors (`"x:0"` or `"x"`) and control inputs (`"^x"`) of the imported graph by ones of the graph
-   that is imported into. A key that the imported graph does not have is an error.
+1. Every node's name is put under `name/`; inputs, control inputs and colocation classes follow. A prefix under which
+   the graph has nodes already is made unique (`name_1`), and so is each single name that is taken (`x_1`).
+2. `input_map` replaces tensors (`"x:0"` or `"x"`) and control inputs (`"^x"`) of the imported graph by ones of the
+   graph that is imported into. A key that the imported graph does not have is an error.
 3. Functions keep their names; a function of the same name and another body is renamed, with all that call it.
 4. Attributes that the op declares with a default and the node lacks are filled in. Ops and attributes that are not
    known stay as they are.

@@ -10,13 +10,15 @@ from dataclasses import dataclass
 from ..base.errors import GraphError, InputError, MissingWeightsError
 from ..base.shapes import Shape, compatible, show
 from ..base.tensors import Array, Tensor
+from ..graph.calls import find_ops
 from ..graph.document import Document, Variable
 from ..graph.graph import Graph
-from ..graph.node import Node, Port
 from ..wire import messages as pb
 
 VARIABLE_VALUE = "/.ATTRIBUTES/VARIABLE_VALUE"
 """The end of a checkpoint's key for the value of a TF2 variable."""
+
+ASSIGNMENTS = frozenset({"Assign", "AssignVariableOp"})
 
 SOME = 8
 """Names shown in a sentence before `...`."""
@@ -106,7 +108,7 @@ def join(
             found = f"{tensor.dtype} {show(tensor.shape)}"
             mismatched.append(Mismatch(name, key, f"{variable.dtype} {show(shape)}", found))
             continue
-        variables[name] = variable.with_tensor(tensor)
+        variables[name] = dataclasses.replace(variable, tensor=tensor, key=key)
         restored[name] = key
     taken = set(restored.values())
     extra = tuple(key for key in checkpoint if key not in taken and not key.startswith("_CHECKPOINTABLE_OBJECT"))
@@ -199,46 +201,27 @@ def full_names(object_graph: pb.TrackableObjectGraph) -> dict[str, str]:
 
 
 def restore_keys(graph: Graph) -> dict[str, str]:
-    """For each variable's node: the key under which the graph's own restore ops read it, where they say one only."""
+    """For each variable's node: the key under which the graph's own restore ops read it (also inside functions, as TF2
+    writes them), where they say one only."""
     found: dict[str, str] = {}
     twice: set[str] = set()
-    names: dict[str, list[bytes]] = {}
-    for node in graph:
-        if node.op not in ("Assign", "AssignVariableOp") or len(node.data_inputs) < 2:
+    names: dict[int, list[bytes]] = {}
+    for node, _, place in find_ops(graph, ASSIGNMENTS):
+        if len(node.data_inputs) < 2:
             continue
-        target, value = node.data_inputs[:2]
-        source = _behind_identity(graph, value)
-        if source is None or graph.nodes[source.node].op != "RestoreV2":
+        target, value = (place.source(port) for port in node.data_inputs[:2])
+        if target is None or value is None or value[0].op != "RestoreV2":
             continue
-        restore = graph.nodes[source.node]
-        if restore.name not in names:
-            names[restore.name] = _strings(graph, restore)
-        keys = names[restore.name]
-        if source.index >= len(keys):
+        restore, port = value
+        if id(restore) not in names:
+            keys = place.constant(restore.data_inputs[1]) if len(restore.data_inputs) > 1 else None
+            names[id(restore)] = [] if keys is None else [bytes(item) for item in keys.numpy().reshape(-1)]
+        if port.index >= len(names[id(restore)]):
             continue
-        key = keys[source.index].decode("utf-8", "replace")
-        if found.setdefault(target.node, key) != key:
-            twice.add(target.node)
+        key = names[id(restore)][port.index].decode("utf-8", "replace")
+        if found.setdefault(target[0].name, key) != key:
+            twice.add(target[0].name)
     return {node: key for node, key in found.items() if node not in twice}
-
-
-def _behind_identity(graph: Graph, port: Port) -> Port | None:
-    seen = 0
-    while port.node in graph.nodes and graph.nodes[port.node].op == "Identity" and seen < len(graph):
-        inputs = graph.nodes[port.node].data_inputs
-        if not inputs:
-            return None
-        port, seen = inputs[0], seen + 1
-    return port if port.node in graph.nodes else None
-
-
-def _strings(graph: Graph, restore: Node) -> list[bytes]:
-    inputs = restore.data_inputs
-    source = _behind_identity(graph, inputs[1]) if len(inputs) > 1 else None
-    if source is None or graph.nodes[source.node].op != "Const":
-        return []
-    value = graph.nodes[source.node].attr("value")
-    return [bytes(item) for item in value.numpy().reshape(-1)] if isinstance(value, Tensor) else []
 
 
 def take_slice(whole: Tensor, spec: str, name: str) -> Tensor:

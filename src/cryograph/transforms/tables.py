@@ -15,12 +15,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..base.dtypes import INT64, STRING, DType
-from ..base.errors import DamagedError, GraphError, LimitError
+from ..base.errors import DamagedError, GraphError
 from ..base.files import Span
 from ..base.tensors import Array, Tensor
-from ..graph.attrs import FuncRef
+from ..graph.calls import Place, find_ops
 from ..graph.document import Document
-from ..graph.graph import Body, Function, Graph
+from ..graph.graph import Graph
 from ..graph.node import Node, Port
 from ..graph.walks import ancestors
 
@@ -40,13 +40,9 @@ TABLE_OPS = frozenset(
 
 KEY_VALUE_INITIALIZERS = frozenset({"InitializeTable", "InitializeTableV2", "LookupTableImport", "LookupTableImportV2"})
 TEXT_FILE_INITIALIZERS = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
-CALL_OPS = frozenset({"PartitionedCall", "StatefulPartitionedCall"})
 
 WHOLE_LINE, LINE_NUMBER = -2, -1
 """`key_index` and `value_index` of a vocabulary file that do not mean a column."""
-
-MAX_DEPTH = 50
-"""Functions in which an initialiser may be nested."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,14 +57,6 @@ class TableInitializer:
     keys: Tensor | None
     values: Tensor | None
     is_plain: bool
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """Where a tensor is looked for: a body, and for a function's arguments the ports of the caller."""
-
-    body: Body
-    arguments: Mapping[str, tuple[Port, _Place]]
 
 
 def keep_tables(document: Document, outputs: Iterable[str]) -> tuple[Document, list[str]]:
@@ -116,111 +104,70 @@ def _add_initializer(graph: Graph, table: Node, keys: Tensor, values: Tensor) ->
 
 def table_initializers(document: Document) -> dict[str, TableInitializer]:
     """For each table's node: what fills it. Tables that nothing fills are left out."""
-    graph = document.graph
-    finder = _Finder(document)
-    top = _Place(graph, {})
-    for node in graph:
-        if node.op in KEY_VALUE_INITIALIZERS | TEXT_FILE_INITIALIZERS:
-            finder.visit(node, node, top, 0)
-        elif (node.op in CALL_OPS or node.op in graph.functions) and finder.fills_tables(_callee(node)):
-            finder.call(node, node, top, 0)
-    return finder.found
-
-
-def _callee(node: Node) -> str:
-    ref = node.attr("f")
-    return ref.name if isinstance(ref, FuncRef) else node.op
-
-
-class _Finder:
-    """Walks into the functions that fill tables."""
-
-    def __init__(self, document: Document) -> None:
-        self._document = document
-        self._fills: dict[str, bool] = {}
-        self.found: dict[str, TableInitializer] = {}
-
-    def fills_tables(self, name: str) -> bool:
-        """Whether a function holds an initialiser, directly or through the functions that it calls."""
-        if name not in self._fills:
-            self._fills[name] = False
-            function = self._document.graph.functions.get(name)
-            if function is not None:
-                self._fills[name] = any(
-                    node.op in KEY_VALUE_INITIALIZERS | TEXT_FILE_INITIALIZERS
-                    or (
-                        (node.op in CALL_OPS or node.op in self._document.graph.functions)
-                        and self.fills_tables(_callee(node))
-                    )
-                    for node in function
-                )
-        return self._fills[name]
-
-    def call(self, node: Node, root: Node, place: _Place, depth: int) -> None:
-        if depth > MAX_DEPTH:
-            raise LimitError(f"Table initialisers under {root.name!r} are nested more than {MAX_DEPTH} functions deep.")
-        function = self._document.graph.functions[_callee(node)]
-        arguments = {name: (port, place) for name, port in zip(function.inputs, node.data_inputs, strict=False)}
-        inside = _Place(function, arguments)
-        for inner in function:
-            if inner.op in KEY_VALUE_INITIALIZERS | TEXT_FILE_INITIALIZERS:
-                self.visit(inner, root, inside, depth)
-            elif (inner.op in CALL_OPS or inner.op in self._document.graph.functions) and self.fills_tables(
-                _callee(inner)
-            ):
-                self.call(inner, root, inside, depth + 1)
-
-    def visit(self, node: Node, root: Node, place: _Place, depth: int) -> None:
-        """Notes an initialiser."""
+    found: dict[str, TableInitializer] = {}
+    paths = _asset_paths(document)
+    for node, root, place in find_ops(document.graph, KEY_VALUE_INITIALIZERS | TEXT_FILE_INITIALIZERS):
         inputs = node.data_inputs
-        table = _source(inputs[0], place) if inputs else None
-        if table is None or table.op not in TABLE_OPS or table.name in self.found:
-            return
+        source = place.source(inputs[0]) if inputs else None
+        if source is None or source[0].op not in TABLE_OPS or source[0].name in found:
+            continue
+        table = source[0]
         keys: Tensor | None = None
         values: Tensor | None = None
         if node.op in KEY_VALUE_INITIALIZERS and len(inputs) > 2:
-            keys, values = _constant(inputs[1], place), _constant(inputs[2], place)
+            keys, values = place.constant(inputs[1]), place.constant(inputs[2])
         elif node.op in TEXT_FILE_INITIALIZERS and len(inputs) > 1:
-            pair = self._from_file(node, table, _constant(inputs[1], place))
+            pair = _from_file(document, node, table, _path(place, inputs[1], paths))
             if pair is not None:
                 keys, values = pair
         plain = root is node and node.op in KEY_VALUE_INITIALIZERS
-        self.found[table.name] = TableInitializer(table.name, root.name, keys, values, plain)
-
-    def _from_file(self, node: Node, table: Node, name: Tensor | None) -> tuple[Tensor, Tensor] | None:
-        if name is None or name.dtype != STRING or name.shape not in ((), (1,)):
-            return None
-        path = bytes(name.numpy().reshape(-1)[0]).decode("utf-8", "replace")
-        asset = self._document.assets.get(path) or self._document.assets.get(path.replace("\\", "/").rsplit("/", 1)[-1])
-        if asset is None:
-            return None
-        return read_vocabulary(
-            asset,
-            (table.attr("key_dtype"), node.attr("key_index", WHOLE_LINE)),
-            (table.attr("value_dtype"), node.attr("value_index", LINE_NUMBER)),
-            vocab_size=node.attr("vocab_size", -1),
-            delimiter=node.attr("delimiter", b"\t"),
-            offset=node.attr("offset", 0),
-        )
+        found[table.name] = TableInitializer(table.name, root.name, keys, values, plain)
+    return found
 
 
-def _source(port: Port, place: _Place) -> Node | None:
-    """The node that a tensor comes from, seen through Identity and functions' arguments."""
-    for _ in range(10 * MAX_DEPTH):
-        if isinstance(place.body, Function) and port.node in place.arguments and port.node not in place.body:
-            port, place = place.arguments[port.node]
-            continue
-        node = place.body.nodes.get(port.node)
-        if node is None or node.op not in ("Identity", "RefIdentity") or not node.data_inputs:
-            return node
-        port = node.data_inputs[0]
-    return None
+def _asset_paths(document: Document) -> dict[str, str]:
+    """For nodes that hold the path of an asset (a placeholder or constant that `asset_file_def` names, or the variable
+    that it is assigned to): the asset's file name."""
+    graph = document.graph
+    named = {a.tensor_info.name.partition(":")[0]: a.filename for a in document.meta.asset_file_def}
+    held = dict(named)
+    for node in graph if named else ():
+        ports = node.data_inputs if node.op in ("Assign", "AssignVariableOp") else []
+        if len(ports) == 2 and ports[1].node in named:
+            held[ports[0].node] = named[ports[1].node]
+    return held
 
 
-def _constant(port: Port, place: _Place) -> Tensor | None:
-    node = _source(port, place)
-    value = node.attr("value") if node is not None and node.op == "Const" else None
-    return value if isinstance(value, Tensor) else None
+def _path(place: Place, port: Port, paths: Mapping[str, str]) -> str | None:
+    """The file that a tensor names: an asset, or the path in a constant."""
+    found = place.source(port)
+    if found is None:
+        return None
+    node = found[0]
+    if node.op == "ReadVariableOp" and node.data_inputs:
+        return paths.get(node.data_inputs[0].node)
+    if node.name in paths:
+        return paths[node.name]
+    value = node.attr("value") if node.op == "Const" else None
+    if not isinstance(value, Tensor) or value.dtype != STRING or value.shape not in ((), (1,)):
+        return None
+    return bytes(value.numpy().reshape(-1)[0]).decode("utf-8", "replace")
+
+
+def _from_file(document: Document, node: Node, table: Node, path: str | None) -> tuple[Tensor, Tensor] | None:
+    if path is None:
+        return None
+    asset = document.assets.get(path) or document.assets.get(path.replace("\\", "/").rsplit("/", 1)[-1])
+    if asset is None:
+        return None
+    return read_vocabulary(
+        asset,
+        (table.attr("key_dtype"), node.attr("key_index", WHOLE_LINE)),
+        (table.attr("value_dtype"), node.attr("value_index", LINE_NUMBER)),
+        vocab_size=node.attr("vocab_size", -1),
+        delimiter=node.attr("delimiter", b"\t"),
+        offset=node.attr("offset", 0),
+    )
 
 
 def read_vocabulary(

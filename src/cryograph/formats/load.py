@@ -1,0 +1,117 @@
+"""Opens whatever a user has at hand: any member of a checkpoint, a graph, a SavedModel, a directory of these."""
+
+from __future__ import annotations
+
+import dataclasses
+import os
+import re
+from collections.abc import Sequence
+
+from ..base.errors import FileError, InputError, WrongKindError
+from ..base.files import Path, is_dir, is_file, is_remote, join, list_dir, open_file
+from ..graph.document import Document
+from .arrays import variables_document
+from .checkpoint import DATA_FILE, Checkpoint, find_prefix
+from .metagraph import read_metagraph
+from .model_dir import is_model_dir, read_model_dir
+from .savedmodel import read_savedmodel, saved_model_file
+from .sniff import Format, sniff
+
+MODEL_SUFFIXES = (".pb", ".pbtxt", ".meta", ".npz", ".safetensors")
+
+
+def load_document(path: Path, tags: Sequence[str] | None = None) -> Document:
+    """The document of a model file of any format. Values of variables are not joined: `weights` names the checkpoint
+    that belongs to the graph, where there is one, and `nearby` others that may.
+
+    FileError when nothing is there, WrongKindError for a file of a kind that cannot be opened, DamagedError.
+    """
+    name = os.fspath(path)
+    if is_dir(name):
+        return _directory(name, tags)
+    if is_file(name) and not DATA_FILE.match(name):
+        return _file(name, tags)
+    return _checkpoint(name)
+
+
+def _directory(name: str, tags: Sequence[str] | None) -> Document:
+    if saved_model_file(name) is not None:
+        return read_savedmodel(name, tags)
+    if is_model_dir(name):
+        return read_model_dir(name)
+    names = list_dir(name)
+    if any(n.endswith(".index") for n in names):
+        return _checkpoint(name)
+    models = [join(name, n) for n in names if n.endswith(MODEL_SUFFIXES)]
+    inner = [join(name, n) for n in names if is_dir(join(name, n)) and saved_model_file(join(name, n)) is not None]
+    found = [*models, *inner]
+    if len(found) == 1:
+        return load_document(found[0], tags)
+    if found:
+        raise InputError(f"{name} holds several models; name one: {', '.join(found)}.")
+    return _checkpoint(name)
+
+
+def _file(name: str, tags: Sequence[str] | None) -> Document:
+    file = open_file(name)
+    format = sniff(file)
+    if format.name in ("table", "state"):
+        return _checkpoint(name)
+    if format.name.startswith("saved_model"):
+        return read_savedmodel(name, tags)
+    if format.read is None:
+        raise WrongKindError(f"{name} is {format.what}. {format.way_out}".rstrip())
+    document = format.read(name)
+    if not document.has_graph:
+        return document
+    return _with_neighbours(document, name, format)
+
+
+def _with_neighbours(document: Document, name: str, format: Format) -> Document:
+    """Notes the checkpoint of the same name beside a `.meta`, and other checkpoints nearby."""
+    directory, _ = _split(name)
+    own = name.removesuffix(".meta")
+    weights = own if format.name == "meta" and own != name and is_file(f"{own}.index") else ""
+    if format.name == "meta" and own != name and not weights and is_file(own):
+        weights = own  # a checkpoint of version 1 has the bare name
+    needs = any(v.tensor is None for v in document.variables.values())
+    nearby: tuple[str, ...] = ()
+    if needs and not weights and is_dir(directory):
+        found = [n.removesuffix(".index") for n in list_dir(directory) if n.endswith(".index")]
+        nearby = tuple(join(directory, n) if directory != "." else n for n in found)
+    return dataclasses.replace(document, weights=weights, nearby=nearby)
+
+
+def _split(name: str) -> tuple[str, str]:
+    base = re.split(r"[/\\]", name)[-1]
+    return name[: len(name) - len(base)].rstrip("/") or ("/" if name.startswith("/") else "."), base
+
+
+def _checkpoint(name: str) -> Document:
+    """A checkpoint's document: its graph when the `.meta` lies beside it, else its values alone."""
+    try:
+        prefix = find_prefix(name)
+    except FileError:
+        _explain_missing(name)
+        raise
+    if is_file(f"{prefix}.meta"):
+        return dataclasses.replace(read_metagraph(f"{prefix}.meta"), weights=prefix)
+    checkpoint = Checkpoint(prefix)
+    document = variables_document(prefix, checkpoint, "checkpoint")
+    directory, _ = _split(prefix)
+    graphs: tuple[str, ...] = ()
+    if is_dir(directory):
+        graphs = tuple(n for n in list_dir(directory) if n.endswith((".pb", ".pbtxt", ".meta")))
+    return dataclasses.replace(document, nearby=tuple(join(directory, n) for n in graphs), weights=prefix)
+
+
+def _explain_missing(name: str) -> None:
+    """Names what is near a path at which nothing is."""
+    if is_dir(name) or is_file(name) or is_remote(name):
+        return
+    directory, base = _split(name)
+    if is_dir(directory):
+        alike = [n for n in list_dir(directory) if n.startswith(base[:6]) or base in n][:5]
+        if alike:
+            raise FileError(f"{name} does not exist. In {directory} there is: {', '.join(alike)}.") from None
+    raise FileError(f"{name} does not exist.") from None

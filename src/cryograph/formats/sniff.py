@@ -1,0 +1,321 @@
+"""Tells what a file is by its content. The table FORMATS has one row a kind: how it is recognised, how it is read.
+
+Suffixes decide only between kinds that the content allows alike. Kinds that cannot be opened are named all the same,
+with the way out.
+"""
+
+from __future__ import annotations
+
+import re
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..base.errors import DamagedError, FormatError, LimitError
+from ..base.files import File
+from ..graph.document import Document
+from ..wire.crc import crc32c, mask
+from ..wire.table import is_table
+from ..wire.varint import read_varint
+from .arrays import read_npz, read_safetensors
+from .graphdef import read_graphdef, read_graphdef_text
+from .metagraph import read_metagraph, read_metagraph_text
+from .savedmodel import read_savedmodel
+
+HEAD = 4096
+"""Bytes at the beginning of a file that are looked at."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sniffed:
+    """A file and its first bytes."""
+
+    file: File
+    head: bytes
+
+    @property
+    def text(self) -> str | None:
+        """The head as text, or None when it is none."""
+        if b"\0" in self.head:
+            return None
+        return self.head.decode("utf-8", "replace") if _mostly_printable(self.head) else None
+
+
+def _mostly_printable(head: bytes) -> bool:
+    return sum(byte < 9 or 13 < byte < 32 for byte in head) == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Format:
+    """One kind of file. `what` completes the sentence "this is ..."; `read` is None for kinds that cannot be opened,
+    whose `way_out` then says what to do."""
+
+    name: str
+    what: str
+    is_it: Callable[[Sniffed], bool]
+    read: Callable[[str], Document] | None = None
+    way_out: str = ""
+
+
+def sniff(file: File) -> Format:
+    """The kind of a file; FormatError when it is none that is known."""
+    sniffed = Sniffed(file, file.read(0, min(HEAD, file.size)))
+    for format in FORMATS:
+        if format.is_it(sniffed):
+            return format
+    raise FormatError(
+        f"{file.name} is no model file that cryograph knows: neither a TensorFlow graph, MetaGraph, SavedModel or "
+        f"checkpoint, nor .npz or .safetensors. It begins with {sniffed.head[:16]!r}."
+    )
+
+
+def _starts(*magics: bytes) -> Callable[[Sniffed], bool]:
+    return lambda s: s.head.startswith(magics)
+
+
+def _text_like(*keys: str) -> Callable[[Sniffed], bool]:
+    """A text-form protobuf whose first fields are among `keys`."""
+    pattern = re.compile(rf"\A(?:\s|#[^\n]*\n)*(?:{'|'.join(keys)})\s*[:{{<]")
+
+    def is_it(s: Sniffed) -> bool:
+        return s.text is not None and pattern.match(s.text) is not None
+
+    return is_it
+
+
+def _is_state(s: Sniffed) -> bool:
+    return s.text is not None and re.match(r"\s*(all_)?model_checkpoint_path", s.text) is not None
+
+
+def _fields(s: Sniffed) -> list[tuple[int, int, int, int]]:
+    """The first fields of a protobuf message: number, wire type, offset and length of each, as far as the head tells;
+    empty when it cannot be one."""
+    found: list[tuple[int, int, int, int]] = []
+    position = 0
+    data = s.head
+    while position < len(data) and len(found) < 64:
+        try:
+            tag, at = read_varint(data, position)
+            number, wire = tag >> 3, tag & 7
+            if number == 0 or number > 1 << 20:
+                return []
+            if wire == 2:
+                length, at = read_varint(data, at)
+            elif wire == 0:
+                _, end = read_varint(data, at)
+                length = end - at
+            elif wire in (1, 5):
+                length = 8 if wire == 1 else 4
+            else:
+                return []
+        except (ValueError, IndexError, DamagedError, LimitError):
+            return found if len(data) == HEAD else []
+        if at + length > s.file.size:
+            # A file that is cut short is still of its kind: its own reader tells where.
+            found.append((number, wire, at, length))
+            return found
+        found.append((number, wire, at, length))
+        position = at + length
+    return found
+
+
+def _sub_fields(s: Sniffed, at: int, length: int) -> list[tuple[int, int, int, int]]:
+    size = min(length, HEAD, s.file.size - at)
+    part = Sniffed(s.file, s.file.read(at, size)) if size > 0 else Sniffed(s.file, b"")
+    return _fields(part)
+
+
+def _is_node(fields: list[tuple[int, int, int, int]]) -> bool:
+    """Whether fields are those of a NodeDef: name, op, inputs, device, attributes."""
+    return bool(fields) and fields[0][:2] in ((1, 2), (2, 2)) and all(f[0] <= 8 and f[1] == 2 for f in fields)
+
+
+def _is_graphdef(s: Sniffed) -> bool:
+    fields = _fields(s)
+    if not fields or not all(f[0] in (1, 2, 3, 4, 5) for f in fields):
+        return False
+    number, wire, at, length = fields[0]
+    if number == 1 and wire == 2:
+        sub = _sub_fields(s, at, length)
+        return _is_node(sub) and (len(sub) > 1 or length == 0)
+    return number == 4 and wire == 2 and length < 64 and len(fields) <= 2 and not s.text
+
+
+def _is_metagraph(s: Sniffed) -> bool:
+    fields = _fields(s)
+    if not _is_any_metagraph(fields):
+        return False
+    for number, _, at, length in fields:
+        if number == 2:
+            graph = _sub_fields(s, at, length)
+            if not graph:
+                return length == 0
+            inner, wire, start, size = graph[0]
+            return (inner == 1 and wire == 2 and _is_node(_sub_fields(s, start, size))) or inner == 4
+    # The head is filled by the list of ops in meta_info_def.
+    number, _, at, length = fields[0]
+    return number == 1 and length > HEAD // 2 and all(f[0] in (1, 2, 3, 4, 5, 6, 7) for f in _sub_fields(s, at, length))
+
+
+def _is_savedmodel(s: Sniffed) -> bool:
+    fields = _fields(s)
+    if not fields or fields[0][:2] != (1, 0):
+        return False
+    if len(fields) == 1:
+        return s.file.size < HEAD
+    number, wire, at, length = fields[1]
+    if (number, wire) != (2, 2):
+        return False
+    return length == 0 or _is_any_metagraph(_sub_fields(s, at, length))
+
+
+def _is_any_metagraph(fields: list[tuple[int, int, int, int]]) -> bool:
+    return bool(fields) and all(1 <= number <= 7 and wire == 2 for number, wire, _, _ in fields)
+
+
+def _is_npz(s: Sniffed) -> bool:
+    return s.head.startswith(b"PK\x03\x04") and any(name.endswith(".npy") for name in _members(s))
+
+
+def _is_keras_zip(s: Sniffed) -> bool:
+    return s.head.startswith(b"PK\x03\x04") and "config.json" in _members(s)
+
+
+def _is_torch_zip(s: Sniffed) -> bool:
+    return s.head.startswith(b"PK\x03\x04") and any(name.endswith("data.pkl") for name in _members(s))
+
+
+def _members(s: Sniffed) -> list[str]:
+    try:
+        with zipfile.ZipFile(s.file.name) as archive:
+            return archive.namelist()
+    except (zipfile.BadZipFile, OSError, ValueError):
+        return []
+
+
+def _is_safetensors(s: Sniffed) -> bool:
+    if len(s.head) < 9:
+        return False
+    size = int.from_bytes(s.head[:8], "little")
+    return s.head[8:9] == b"{" and size + 8 <= s.file.size
+
+
+def _is_tfrecord(s: Sniffed) -> bool:
+    return len(s.head) >= 12 and mask(crc32c(s.head[:8])) == int.from_bytes(s.head[8:12], "little")
+
+
+def _is_onnx(s: Sniffed) -> bool:
+    fields = _fields(s)
+    if len(fields) < 2 or fields[0][:2] != (1, 0):
+        return False
+    return fields[1][0] in (2, 7, 8, 14)
+
+
+def _is_json_with(key: str) -> Callable[[Sniffed], bool]:
+    return lambda s: s.text is not None and s.text.lstrip().startswith("{") and f'"{key}"' in s.text
+
+
+FORMATS: tuple[Format, ...] = (
+    Format("empty", "an empty file", lambda s: s.file.size == 0, None, "The download or copy did not finish."),
+    Format(
+        "lfs",
+        "a git-lfs pointer, a few lines of text that stand for the model",
+        _starts(b"version https://git-lfs"),
+        None,
+        "Fetch the file itself with `git lfs pull`.",
+    ),
+    Format(
+        "html",
+        "a web page",
+        lambda s: re.match(rb"\s*<(!doctype|html)", s.head, re.I) is not None,
+        None,
+        "The download gave a page instead of the file; open the link in a browser to see why.",
+    ),
+    Format("table", "a checkpoint of version 1, or the index of one of version 2", lambda s: is_table(s.file)),
+    Format("state", "a `checkpoint` file, which names the latest checkpoint", _is_state),
+    Format("npz", "a .npz file", _is_npz, read_npz),
+    Format(
+        "keras_zip",
+        "a Keras 3 model (.keras)",
+        _is_keras_zip,
+        None,
+        "Export it as a SavedModel with `model.export(directory)` where Keras is installed.",
+    ),
+    Format("torch", "a PyTorch file", _is_torch_zip, None, "It holds no TensorFlow model."),
+    Format("zip", "a zip archive", _starts(b"PK\x03\x04"), None, "Unpack it and open what is inside."),
+    Format(
+        "gzip",
+        "a gzip archive",
+        _starts(b"\x1f\x8b"),
+        None,
+        "Unpack it (`tar xzf` or `gunzip`) and open what is inside.",
+    ),
+    Format("tar", "a tar archive", lambda s: s.head[257:262] == b"ustar", None, "Unpack it with `tar xf`."),
+    Format(
+        "hdf5",
+        "an HDF5 file, as Keras writes models and weights (.h5)",
+        _starts(b"\x89HDF\r\n\x1a\n"),
+        None,
+        "Export it as a SavedModel with `model.export(directory)` where Keras is installed.",
+    ),
+    Format(
+        "tflite",
+        "a TensorFlow Lite model",
+        lambda s: s.head[4:8] == b"TFL3",
+        None,
+        "It is made from a TensorFlow model and cannot be turned back; open what it was made from.",
+    ),
+    Format(
+        "numpy", "a single numpy array (.npy)", _starts(b"\x93NUMPY"), None, "It is an input or an answer, not a model."
+    ),
+    Format(
+        "pickle",
+        "a Python pickle",
+        _starts(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"),
+        None,
+        "Pickles can run code and are never opened.",
+    ),
+    Format(
+        "image",
+        "a picture",
+        _starts(b"\xff\xd8\xff", b"\x89PNG\r\n", b"GIF8", b"BM"),
+        None,
+        "It is an input, not a model.",
+    ),
+    Format("safetensors", "a .safetensors file", _is_safetensors, read_safetensors),
+    Format(
+        "tfrecord",
+        "a file of records (TFRecord or TensorBoard events)",
+        _is_tfrecord,
+        None,
+        "It holds examples or measurements, not a model.",
+    ),
+    Format(
+        "tfjs",
+        "a TensorFlow.js model (model.json)",
+        _is_json_with("modelTopology"),
+        None,
+        "Its GraphDef is in JSON, with the weights in files beside it; open the model that it was made from.",
+    ),
+    Format(
+        "saved_model_text",
+        "a SavedModel in text form",
+        _text_like("saved_model_schema_version", "meta_graphs"),
+        read_savedmodel,
+    ),
+    Format(
+        "meta_text",
+        "a MetaGraphDef in text form",
+        _text_like("meta_info_def", "graph_def", "saver_def", "collection_def", "signature_def", "asset_file_def"),
+        read_metagraph_text,
+    ),
+    Format(
+        "pbtxt", "a GraphDef in text form", _text_like("node", "library", "versions", "version"), read_graphdef_text
+    ),
+    Format("saved_model", "a SavedModel", _is_savedmodel, read_savedmodel),
+    Format("onnx", "an ONNX model", _is_onnx, None, "It is no TensorFlow model; ONNX Runtime runs it."),
+    Format("meta", "a MetaGraphDef", _is_metagraph, read_metagraph),
+    Format("pb", "a GraphDef", _is_graphdef, read_graphdef),
+)
+
+__all__ = ["FORMATS", "Format", "sniff"]
