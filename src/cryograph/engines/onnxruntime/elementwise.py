@@ -51,8 +51,9 @@ def floats_only(x: Value, op: str) -> None:
 
 
 def rounded(g: Builder, step: Step, x: Value) -> Value:
-    """To the nearest integer, halves to even; integers stay."""
-    return g.unary("Round", x) if x.dtype.is_floating else x
+    """To the nearest integer, halves to even."""
+    floats_only(x, step.op)
+    return g.unary("Round", x)
 
 
 def square(g: Builder, step: Step, x: Value) -> Value:
@@ -186,20 +187,25 @@ def _unless_zero(test: str, op: str) -> Binary:
     return lower
 
 
+def _is_negative(g: Builder, x: Value) -> Value:
+    """Whether the sign is minus, also that of a zero: its reciprocal is minus infinity."""
+    zero = g.like(0, x)
+    below = g.binary("Less", g.unary("Reciprocal", x), zero, BOOL)
+    return g.binary("Or", g.binary("Less", x, zero, BOOL), below)
+
+
 def atan2(g: Builder, step: Step, y: Value, x: Value) -> Value:
     """atan(y / x), turned by half a circle left of the axis; on the axis a quarter towards y."""
     floats_only(x, "Atan2")
     zero = g.like(0, x)
-    # A negative zero counts as negative: its reciprocal is minus infinity.
-    below = g.unary("Reciprocal", y)
-    negative = g.binary("Less", below, zero, BOOL)
-    half = g.where(negative, g.like(-math.pi, x), g.like(math.pi, x), y.shape)
+    half = g.where(_is_negative(g, y), g.like(-math.pi, x), g.like(math.pi, x), y.shape)
     straight = g.unary("Atan", g.binary("Div", y, x))
-    turned = g.binary("Add", straight, half)
-    left = g.binary("Less", x, zero, BOOL)
-    quarter = g.op("Mul", g.where(g.binary("Equal", y, zero, BOOL), y, half, y.shape), g.like(0.5, x), shape=y.shape)
-    on_axis = g.binary("Equal", x, zero, BOOL)
-    return g.where(on_axis, quarter, g.where(left, turned, straight, turned.shape), turned.shape)
+    left = _is_negative(g, x)
+    turned = g.where(left, g.binary("Add", straight, half), straight, straight.shape)
+    quarter = g.op("Mul", half, g.like(0.5, x), shape=y.shape)
+    off_axis = g.where(g.binary("Equal", x, zero, BOOL), quarter, turned, turned.shape)
+    flat = g.where(left, half, y, turned.shape)
+    return g.where(g.binary("Equal", y, zero, BOOL), flat, off_axis, turned.shape)
 
 
 def add_n(g: Builder, step: Step, *inputs: Value) -> Value:
@@ -250,6 +256,8 @@ def select_v2(g: Builder, step: Step, condition: Value, yes: Value, no: Value) -
 
 
 def clip_by_value(g: Builder, step: Step, x: Value, low: Value, high: Value) -> Value:
+    if low.shape == () and high.shape == ():
+        return g.op("Clip", x, low, high, shape=x.shape)
     return g.binary("Max", g.binary("Min", x, high), low)
 
 

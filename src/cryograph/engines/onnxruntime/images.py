@@ -52,7 +52,7 @@ def _target(g: Builder, size: Value) -> list[int] | None:
 
 
 def _resize(g: Builder, x: Value, size: Value, **attrs: Any) -> Value:
-    sizes = g.concat([g.sizes(x, [0]), g.int64(size), g.sizes(x, [3])], 0)
+    sizes = g.concat([g.sizes(x, [0]), g.reshape(g.int64(size), [2]), g.sizes(x, [3])], 0)
     return g.op("Resize", x, _NONE, _NONE, sizes, **attrs)
 
 
@@ -86,8 +86,7 @@ def resize_bilinear(
         )
         for a, b in sides
     )
-    single = align_corners and 1 in out
-    if apart <= COORDINATE_ERROR and not single:  # 1
+    if apart <= COORDINATE_ERROR:  # 1
         return _resize(
             g, x, size, mode="linear", coordinate_transformation_mode=_mode(align_corners, half_pixel_centers)
         )

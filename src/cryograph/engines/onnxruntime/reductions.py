@@ -65,7 +65,8 @@ def _logic(op: str) -> Lowering:
 
 
 def norm(g: Builder, step: Step, x: Value, axes: Value, *, keep_dims: bool = False) -> Value:
-    return reduced(g, "ReduceL2", x, axes, keep_dims)
+    made = reduced(g, "ReduceL2", x, axes, keep_dims)
+    return g.unary("Abs", x) if made is x else made
 
 
 def _arg(op: str) -> Lowering:
