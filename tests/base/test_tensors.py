@@ -96,7 +96,8 @@ def test_every_dtype_is_found_by_number_names_and_held(number: int) -> None:
 
 
 def test_numpy_dtypes_mean_the_plain_kind() -> None:
-    assert dtype_of(np.dtype("int8")).name == "int8"
+    for name in ("int8", "uint8", "int16", "uint16", "int32"):
+        assert dtype_of(np.dtype(name)).name == name
     assert dtype_of(np.dtype(">f4")).name == "float32"
     assert dtype_of(ml_dtypes.bfloat16).name == "bfloat16"
     assert dtype_of("DT_FLOAT").name == "float32"

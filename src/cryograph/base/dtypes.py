@@ -34,7 +34,7 @@ class DType:
     @property
     def base(self) -> DType:
         """The kind without `_REF`."""
-        return DTYPES[self.number - REF_OFFSET] if self.is_ref else self
+        return DTYPES.get(self.number - REF_OFFSET, self) if self.is_ref else self
 
     @property
     def as_ref(self) -> DType:
@@ -135,9 +135,9 @@ _BY_NAME: dict[str, DType] = {
     "double": DTYPES[2],
     "half": DTYPES[19],
 }
-# The first kind that uses a numpy dtype wins: int8 is int8, not qint8.
+# A numpy dtype means the plain kind, not the quantised one that is held in it.
 _BY_NUMPY: dict[np.dtype[Any], DType] = {
-    d.numpy: d for d in reversed(DTYPES.values()) if d.numpy is not None and not d.is_ref
+    d.numpy: d for d in DTYPES.values() if d.numpy is not None and not d.is_ref and not d.is_quantized
 }
 
 FLOAT32 = DTYPES[1]
