@@ -1,0 +1,119 @@
+"""Which ops do more than give their outputs: they are run when something waits for them, even if nobody reads them."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from ..ops.signatures import signature
+from .draft import Op
+
+# These have outputs and an effect besides.
+_WITH_OUTPUTS = frozenset(
+    {
+        "Assign",
+        "AssignAdd",
+        "AssignSub",
+        "CheckNumerics",
+        "CheckNumericsV2",
+        "CountUpTo",
+        "EagerPyFunc",
+        "PyFunc",
+        "ResourceCountUpTo",
+        "RngReadAndSkip",
+        "ScatterAdd",
+        "ScatterDiv",
+        "ScatterMax",
+        "ScatterMin",
+        "ScatterMul",
+        "ScatterSub",
+        "ScatterUpdate",
+        "StackPush",
+        "StackPushV2",
+        "StridedSliceAssign",
+    }
+)
+_PREFIXES_WITH_OUTPUTS = ("Apply", "SparseApply", "ScatterNd", "Stateful", "Collective")
+
+# These have no outputs, are called stateful, and change nothing that a program can see.
+HARMLESS = frozenset(
+    {
+        "DeleteIterator",
+        "DeleteMemoryCache",
+        "DeleteMultiDeviceIterator",
+        "DeleteRandomSeedGenerator",
+        "DeleteSeedGenerator",
+        "DestroyResourceOp",
+        "DestroyTemporaryVariable",
+        "DisableCopyOnRead",
+        "PrintV2",
+        "StackClose",
+        "StackCloseV2",
+        "SyncDevice",
+        "TensorArrayClose",
+        "TensorArrayCloseV2",
+        "TensorArrayCloseV3",
+    }
+)
+
+READS = frozenset(
+    {
+        "LookupTableExport",
+        "LookupTableExportV2",
+        "LookupTableFind",
+        "LookupTableFindV2",
+        "LookupTableSize",
+        "LookupTableSizeV2",
+        "ReadVariableOp",
+        "ResourceGather",
+        "ResourceGatherNd",
+        "VarIsInitializedOp",
+    }
+)
+"""Ops that see what others have written: their place in the order matters."""
+
+# What the functions that they call do is seen once these are resolved.
+CALLING = frozenset(
+    {
+        "BatchFunction",
+        "Case",
+        "If",
+        "PartitionedCall",
+        "StatefulPartitionedCall",
+        "StatelessCase",
+        "StatelessIf",
+        "StatelessWhile",
+        "TPUPartitionedCall",
+        "While",
+    }
+)
+
+
+@lru_cache(maxsize=4096)
+def op_has_effect(name: str) -> bool:
+    """Whether an op of TensorFlow's has an effect of its own. Ops that nobody knows may have one."""
+    if name in HARMLESS or name in CALLING:
+        return False
+    if name in _WITH_OUTPUTS:
+        return True
+    if name.startswith(_PREFIXES_WITH_OUTPUTS):
+        # ScatterNd itself is a pure op: what writes takes a reference, or a handle and is stateful.
+        known = signature(name)
+        return known is None or known.is_stateful or any(arg.is_ref for arg in known.inputs)
+    known = signature(name)
+    if known is None:
+        return True
+    return not known.outputs and (known.is_stateful or any(arg.is_ref for arg in known.inputs))
+
+
+def has_effect(op: Op) -> bool:
+    """Whether an op of a draft has an effect, or holds one in its bodies."""
+    if op.bodies:
+        return any(has_effect(inner) for body in op.bodies.values() for inner in body.ops.values())
+    return op_has_effect(op.op)
+
+
+def is_ordered(op: Op) -> bool:
+    """Whether it matters when an op runs: it writes or reads what another may write."""
+    if op.bodies:
+        return any(is_ordered(inner) for body in op.bodies.values() for inner in body.ops.values())
+    return op.op in READS or op_has_effect(op.op)

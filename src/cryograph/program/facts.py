@@ -1,0 +1,100 @@
+"""What is known of the values that one op of a draft makes: dtype, shape, small values."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+
+from ..base.dtypes import RESOURCE
+from ..base.errors import Error
+from ..base.tensors import Tensor
+from ..ops.facts import MAX_VALUES, UNKNOWN, Call, Contradiction, Fact, settled
+from ..ops.inference import infer_call
+from ..ops.signatures import output_types, signature
+from .draft import Op
+from .holders import MISSING
+
+
+def fact_of(tensor: Tensor) -> Fact:
+    """What is known of a constant; its values too when they are few."""
+    count = 1
+    for size in tensor.shape:
+        count *= size
+    value = None
+    if count <= MAX_VALUES and tensor.dtype.numpy is not None and not tensor.dtype.is_string:
+        value = settled(tensor.numpy(), tensor.dtype)
+    return Fact(tensor.dtype, tensor.shape, value)
+
+
+def facts_of(op: Op, inputs: Sequence[Fact], producer: int) -> list[Fact]:
+    """What is known of the outputs of an op without bodies."""
+    special = SPECIAL.get(op.op)
+    if special is not None:
+        return special(op, inputs)
+    handles = handle_places(op.op)
+    if handles and op.count > 0:
+        return _state_facts(op, inputs, handles)
+    known = signature(op.op)
+    if known is None:
+        return [UNKNOWN] * op.count
+    try:
+        dtypes = [dtype.base for dtype in output_types(known, op.attrs)]
+    except Error:
+        return [UNKNOWN] * op.count  # its attributes make no sense; told when an engine is asked
+    try:
+        facts = infer_call(Call(op.op, op.attrs, inputs, dtypes, producer))
+    except Contradiction:
+        facts = [Fact(dtype) for dtype in dtypes]
+    return facts if len(facts) == op.count else [*facts[: op.count], *[UNKNOWN] * (op.count - len(facts))]
+
+
+@lru_cache(maxsize=4096)
+def handle_places(op: str) -> tuple[int, ...]:
+    """Which of its declared inputs an op of TensorFlow takes as handles or references; none where their number hangs
+    on attributes."""
+    known = signature(op)
+    if known is None or any(arg.number_attr or arg.type_list_attr for arg in known.inputs):
+        return ()
+    return tuple(i for i, arg in enumerate(known.inputs) if arg.is_ref or arg.dtype == RESOURCE)
+
+
+def _state_facts(op: Op, inputs: Sequence[Fact], handles: Sequence[int]) -> list[Fact]:
+    """A step that writes (see `state`): the new values are like the old ones, its own outputs follow."""
+    known = signature(op.op)
+    own: list[Fact] = []
+    if known is not None:
+        try:
+            types = output_types(known, op.attrs)
+        except Error:
+            types = []
+        own = [Fact(dtype) for dtype in types if not dtype.is_ref]
+    news = [Fact(fact.dtype, fact.shape) for fact in (inputs[i] for i in handles if i < len(inputs))]
+    facts = [*news, *own]
+    return facts if len(facts) == op.count else [UNKNOWN] * op.count
+
+
+def _missing(op: Op, inputs: Sequence[Fact]) -> list[Fact]:
+    return [Fact(op.attrs["dtype"], op.attrs["shape"])]
+
+
+def _found(op: Op, inputs: Sequence[Fact]) -> list[Fact]:
+    """LookupTableFindV2(table keys (N,), table values (N, ...), keys, default)."""
+    values, keys = inputs[1], inputs[2]
+    rest = None if values.shape is None else values.shape[1:]
+    return [Fact(values.dtype, None if keys.shape is None or rest is None else (*keys.shape, *rest))]
+
+
+def _table_written(op: Op, inputs: Sequence[Fact]) -> list[Fact]:
+    """New keys and values of a table that grew or shrank."""
+    keys, values = inputs[0], inputs[1]
+    rest = None if values.shape is None else values.shape[1:]
+    return [Fact(keys.dtype, (None,)), Fact(values.dtype, None if rest is None else (None, *rest))]
+
+
+SPECIAL: dict[str, Callable[[Op, Sequence[Fact]], list[Fact]]] = {
+    MISSING: _missing,
+    "LookupTableFindV2": _found,
+    "LookupTableInsertV2": _table_written,
+    "LookupTableRemoveV2": _table_written,
+}
+"""Ops that mean something else in a program than in a graph."""

@@ -1,0 +1,138 @@
+"""What handles refer to: the variables and lookup tables of a document, and the values that they hold."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..base.dtypes import DTYPES, DType
+from ..base.shapes import Shape
+from ..base.tensors import Tensor
+from ..graph.document import Document, Variable
+from ..graph.variables import REF_VARIABLES, RESOURCE_VARIABLES
+from ..transforms.tables import TABLE_OPS, TableInitializer, table_initializers
+from .draft import Op
+
+MISSING = "MissingValue"
+"""The op of a draft that stands for a value that nothing supplies; an error unless it is pruned away."""
+
+ANONYMOUS_TABLES = frozenset(
+    {
+        "AnonymousHashTable",
+        "AnonymousMutableDenseHashTable",
+        "AnonymousMutableHashTable",
+        "AnonymousMutableHashTableOfTensors",
+    }
+)
+TABLES = TABLE_OPS | ANONYMOUS_TABLES
+HOLDER_OPS = REF_VARIABLES | RESOURCE_VARIABLES | TABLES
+"""Ops that hold values and give a handle or a reference to them."""
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One value behind a handle: a variable's own, or the keys, or the values, of a table.
+
+    `missing` says in words why there is no tensor; it is empty for a value that only the run can give.
+    """
+
+    name: str
+    dtype: DType
+    shape: Shape
+    tensor: Tensor | None
+    missing: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """What a handle refers to. `is_ref` tells the references of 2016: who takes one as a value reads it."""
+
+    name: str
+    parts: tuple[Part, ...]
+    is_ref: bool
+    is_table: bool
+
+
+class Holders:
+    """Finds what the handles of a document refer to. Two nodes of one shared name hold the same."""
+
+    def __init__(self, document: Document) -> None:
+        self._document = document
+        self._by_node = {v.node: v for v in document.variables.values() if v.node is not None}
+        self._found: dict[tuple[str, str], Holder] = {}
+        self._parts: dict[str, Part] = {}
+        self._tables: Mapping[str, TableInitializer] | None = None
+
+    def of(self, op: Op) -> Holder:
+        """What an op of HOLDER_OPS gives the handle of."""
+        if op.op in TABLES:
+            name = _shared_name(op) or op.name
+            return self._found.get(("table", name)) or self._add("table", self._table(name, op))
+        variable = self._by_node.get(op.name) or self._document.variables.get(_shared_name(op))
+        if variable is None and op.op in RESOURCE_VARIABLES:
+            variable = self._document.variables.get(op.name)
+        name = variable.name if variable is not None else _shared_name(op) or op.name
+        return self._found.get(("variable", name)) or self._add("variable", self._variable(name, variable, op))
+
+    def part(self, name: str) -> Part:
+        """The part of a name that was found before."""
+        return self._parts[name]
+
+    def _add(self, kind: str, holder: Holder) -> Holder:
+        self._found[kind, holder.name] = holder
+        for part in holder.parts:
+            self._parts[part.name] = part
+        return holder
+
+    def _variable(self, name: str, variable: Variable | None, op: Op) -> Holder:
+        tensor = None if variable is None else variable.tensor
+        dtype, shape = op.attrs.get("dtype"), op.attrs.get("shape")
+        if tensor is not None:
+            part = Part(name, tensor.dtype, tensor.shape, tensor)
+        else:
+            known = dtype.base if isinstance(dtype, DType) else DTYPES[0]
+            part = Part(name, known, shape if isinstance(shape, tuple) else None, None, "a variable without a value")
+        return Holder(name, (part,), op.op in REF_VARIABLES, False)
+
+    def _table(self, name: str, op: Op) -> Holder:
+        initializer = self._initializer(name, op)
+        dtypes = [op.attrs.get(attr) for attr in ("key_dtype", "value_dtype")]
+        key_dtype, value_dtype = (d.base if isinstance(d, DType) else DTYPES[0] for d in dtypes)
+        keys = initializer.keys if initializer is not None else None
+        values = initializer.values if initializer is not None else None
+        missing = ""
+        if initializer is None and "Mutable" in op.op and key_dtype.numpy is not None and value_dtype.numpy is not None:
+            shape = op.attrs.get("value_shape")
+            sizes = tuple(size or 0 for size in shape) if isinstance(shape, tuple) else ()
+            keys = Tensor.of(np.empty((0,), key_dtype.numpy), key_dtype)
+            values = Tensor.of(np.empty((0, *sizes), value_dtype.numpy), value_dtype)
+        elif initializer is None:
+            missing = "a lookup table that nothing in the model fills"
+        elif keys is None or values is None:
+            missing = f"a lookup table that {initializer.node!r} fills with values that are not constants"
+        parts = (
+            Part(f"{name}/keys", key_dtype, None if keys is None else keys.shape, keys, missing),
+            Part(f"{name}/values", value_dtype, None if values is None else values.shape, values, missing),
+        )
+        return Holder(name, parts, not op.op.endswith("V2") and op.op in TABLE_OPS, True)
+
+    def _initializer(self, name: str, op: Op) -> TableInitializer | None:
+        if self._tables is None:
+            found = table_initializers(self._document)
+            shared = {}
+            for node, initializer in found.items():
+                raw = self._document.graph.nodes[node].attr("shared_name", b"") if node in self._document.graph else b""
+                if raw:
+                    shared[raw.decode("utf-8", "replace")] = initializer
+            self._tables = {**shared, **found}
+        return self._tables.get(op.name) or self._tables.get(name)
+
+
+def _shared_name(op: Op) -> str:
+    shared = op.attrs.get("shared_name", b"")
+    # TF2 gives handles in functions a shared name that means "a new one each time".
+    if not isinstance(shared, bytes) or shared.startswith(b"cd2c89b7-88b7-44c8-ad83-06c2a9158347"):
+        return ""
+    return shared.decode("utf-8", "replace")

@@ -1,0 +1,323 @@
+"""Follows handles from the variables and tables that give them to the ops that use them, and makes state explicit.
+
+Ops are taken in an order that data and control edges allow. Wherever a handle goes (Identity, bodies of If, While and
+Case), the walk knows what it refers to; it is no longer a value of the draft. Reads become values:
+1. a variable (or table) that nothing in the draft writes is a constant, in each body that reads it;
+2. one that is written becomes state: its value on entry is an input of the draft, each write makes a new value, and
+   what it is at the end is a result. Bodies that touch it take it and give it back beside their own inputs and results.
+Afterwards control edges have no meaning any more and are gone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from ..base.errors import UnsupportedError
+from ..base.tensors import Tensor
+from ..graph.document import Document
+from .draft import Draft, Op, in_order
+from .effects import op_has_effect
+from .holders import HOLDER_OPS, MISSING, Holder, Holders, Part
+from .state import apply, written_inputs
+
+PASSING_HANDLES = frozenset({"Identity", "IdentityN", "StopGradient", "PreventGradient", "Snapshot", "RefIdentity"})
+"""Ops that hand a handle on. Of these only RefIdentity hands a reference on; the others read it."""
+
+Bound = Mapping[str, Holder]
+"""Values of a draft that are handles, and what they refer to."""
+
+
+@dataclass(frozen=True, slots=True)
+class StatePart:
+    """A part that is state: the values that it has on entry and at the end."""
+
+    part: Part
+    value: str
+    result: str
+
+
+def resolve(draft: Draft, document: Document, all_state: bool = False) -> list[StatePart]:
+    """Resolves the handles of a draft, which is changed, and gives its state in the order in which it is met.
+
+    With `all_state` whatever is read is state, also what nothing writes.
+    """
+    resolver = _Resolver(Holders(document))
+    if all_state or any(_may_write(op) for inner in draft.drafts() for op in inner.ops.values()):
+        touched, written = resolver.touched(draft, {})
+        resolver.state = touched if all_state else written
+    walk = _Walk(resolver, draft, {}, {})
+    walk.run()
+    return [StatePart(part, value, walk.current[part.name]) for part, value in walk.entries]
+
+
+def _may_write(op: Op) -> bool:
+    return op.op not in ("Assert", "CheckNumerics") and op_has_effect(op.op)
+
+
+class _Resolver:
+    """What the walks of a draft and of its bodies share."""
+
+    def __init__(self, holders: Holders) -> None:
+        self.holders = holders
+        self.state: set[str] = set()
+
+    def touched(self, draft: Draft, bound: Bound) -> tuple[set[str], set[str]]:
+        """The names of the parts that a draft reads or writes, and of those that it writes."""
+        tokens = dict(bound)
+        touched: set[str] = set()
+        written: set[str] = set()
+        for op in in_order(draft.ops):
+            if op.op in HOLDER_OPS:
+                tokens[f"{op.key}:0"] = self.holders.of(op)
+                continue
+            holders = [tokens.get(value) for value in op.inputs]
+            if not any(holders) and not op.bodies:
+                continue
+            if op.bodies:
+                for body, inner in bound_bodies(op, holders):
+                    more_touched, more_written = self.touched(body, inner)
+                    touched |= more_touched
+                    written |= more_written
+                continue
+            for index in passed_on(op, holders):
+                holder = holders[index]
+                if holder is not None:
+                    tokens[f"{op.key}:{index}"] = holder
+            places = written_inputs(op)
+            for place, holder in enumerate(holders):
+                if holder is None or (op.op in PASSING_HANDLES and not holder.is_ref):
+                    continue
+                names = {part.name for part in holder.parts}
+                touched |= names
+                if place in places:
+                    written |= names
+                    if holder.is_ref:  # outputs of ops that write are references to what they wrote
+                        tokens.update(dict.fromkeys(op.outputs, holder))
+        for value in draft.results:
+            if value in tokens and tokens[value].is_ref:
+                touched |= {part.name for part in tokens[value].parts}
+        return touched, written
+
+
+def passed_on(op: Op, holders: Sequence[Holder | None]) -> list[int]:
+    """The places of the handles that an op hands on as the outputs of the same places."""
+    if op.op not in PASSING_HANDLES:
+        return []
+    return [i for i, h in enumerate(holders) if h is not None and (not h.is_ref or op.op == "RefIdentity")]
+
+
+def bound_bodies(op: Op, holders: Sequence[Holder | None]) -> list[tuple[Draft, dict[str, Holder]]]:
+    """The bodies of an op, each with what is known of its inputs."""
+    shift = len(op.inputs) - len(next(iter(op.bodies.values())).inputs)
+    found = []
+    for body in op.bodies.values():
+        inner = {}
+        for value, holder in zip(body.inputs, holders[shift:], strict=True):
+            if holder is not None:
+                inner[value] = holder
+        found.append((body, inner))
+    return found
+
+
+class _Walk:
+    """Resolves one draft. `entry` are the values, in it, of the state that it was given."""
+
+    def __init__(self, resolver: _Resolver, draft: Draft, bound: Bound, entry: Mapping[str, str]) -> None:
+        self._resolver = resolver
+        self._draft = draft
+        self._tokens = dict(bound)
+        self._names: dict[str, str] = {}
+        self._constants: dict[str, str] = {}
+        self._assigned: set[str] = set()
+        self._ops: dict[str, Op] = {}
+        self._results = list(draft.results)
+        self.current = dict(entry)
+        self.entries: list[tuple[Part, str]] = []
+
+    def run(self) -> None:
+        """Rewrites the draft."""
+        draft = self._draft
+        for op in in_order(draft.ops):
+            self._visit(op)
+        draft.inputs = [value for value in draft.inputs if value not in self._tokens]
+        results = []
+        for value in draft.results:
+            holder = self._tokens.get(value)
+            if holder is None:
+                results.append(self._name(value))
+            elif holder.is_ref:
+                results.append(self.value(holder.parts[0]))
+            else:
+                results.append(value)  # a handle: told by who takes it
+        draft.results = results
+        draft.ops = self._ops
+
+    def given(self, index: int) -> Holder | None:
+        """What a result of the draft refers to, when it is a handle or a reference."""
+        return self._tokens.get(self._results[index])
+
+    def _name(self, value: str) -> str:
+        return self._names.get(value, value)
+
+    def _visit(self, op: Op) -> None:
+        if op.op in HOLDER_OPS:
+            self._tokens[f"{op.key}:0"] = self._resolver.holders.of(op)
+            return
+        holders = [self._tokens.get(value) for value in op.inputs]
+        op.controls = []
+        if op.bodies:
+            self._with_bodies(op, holders)
+            return
+        if not any(holders):
+            if self._names:
+                op.inputs = [self._names.get(value, value) for value in op.inputs]
+            self._ops[op.key] = op
+            return
+        passed = passed_on(op, holders)
+        for index in passed:
+            holder = holders[index]
+            if holder is not None:
+                self._tokens[f"{op.key}:{index}"] = holder
+        if passed and len(passed) == len(op.inputs):
+            return
+        inputs = [self._name(value) for value in op.inputs]
+        if passed:  # IdentityN of handles and values
+            for index, value in enumerate(inputs):
+                if index not in passed:
+                    self._names[f"{op.key}:{index}"] = value
+        elif not apply(self, op, inputs, holders):
+            pairs = zip(inputs, holders, strict=True)
+            op.inputs = [value if holder is None else self.value(holder.parts[0]) for value, holder in pairs]
+            self._ops[op.key] = op
+
+    # What rules may ask (see state.Scope)
+
+    def value(self, part: Part) -> str:
+        """The present value of a part: state, or a constant of this draft."""
+        if part.name in self.current:
+            return self.current[part.name]
+        if part.name in self._resolver.state:
+            value = f"{self._key(part.name)}:0"
+            self._draft.inputs.append(value)
+            self.entries.append((part, value))
+            self.current[part.name] = value
+            return value
+        if part.name not in self._constants:
+            self._constants[part.name] = self._stored(part)
+        return self._constants[part.name]
+
+    def _stored(self, part: Part) -> str:
+        key = self._key(part.name)
+        if part.tensor is not None:
+            self._draft.constants[f"{key}:0"] = part.tensor
+        else:
+            attrs = {"dtype": part.dtype, "shape": part.shape, "missing": part.missing}
+            self._ops[key] = Op(key, part.name, MISSING, [], [], attrs)
+        return f"{key}:0"
+
+    def write(self, part: Part, value: str) -> None:
+        """The part has this value from now on."""
+        if part.name not in self.current:
+            self.value(part)  # notes the entry
+        self.current[part.name] = value
+        self._assigned.add(part.name)
+
+    def has_value(self, part: Part) -> bool:
+        """Whether a part has a tensor, or was assigned before."""
+        return part.tensor is not None or part.name in self._assigned
+
+    def constant(self, key: str, tensor: Tensor) -> str:
+        """A value that is a constant."""
+        value = f"{self._key(key)}:0"
+        self._draft.constants[value] = tensor
+        return value
+
+    def emit(self, op: Op, op_name: str, inputs: Sequence[str], attrs: Mapping[str, Any], count: int = 1) -> list[str]:
+        """Adds an op in the place of another and gives its outputs."""
+        key = op.key if op.key not in self._ops else self._key(op.key)
+        made = Op(key, op.name, op_name, list(inputs), [], dict(attrs), count)
+        self._ops[key] = made
+        return made.outputs
+
+    def rename(self, op: Op, output: int, value: str) -> None:
+        """An output of an op is this value."""
+        if value != f"{op.key}:{output}":
+            self._names[f"{op.key}:{output}"] = value
+
+    def refer(self, op: Op, output: int, holder: Holder) -> None:
+        """An output of an op is a reference to this."""
+        self._tokens[f"{op.key}:{output}"] = holder
+
+    def _key(self, key: str) -> str:
+        """A key that no op of the draft has or had."""
+        found = self._draft.unique(key)
+        while found in self._ops:
+            found += "_"
+        return found
+
+    # Bodies
+
+    def _with_bodies(self, op: Op, holders: Sequence[Holder | None]) -> None:
+        bodies = bound_bodies(op, holders)
+        parts = self._state_of(op, bodies)
+        values = [self.value(part) for part in parts]
+        shift = len(op.inputs) - len(bodies[0][0].inputs)
+        walks = []
+        for body, inner in bodies:
+            own = [body.unique(f"{part.name}/state") + ":0" for part in parts]
+            walk = _Walk(self._resolver, body, inner, dict(zip((p.name for p in parts), own, strict=True)))
+            walk.run()
+            body.inputs += own
+            walks.append(walk)
+        inputs = []
+        for index, (value, holder) in enumerate(zip(op.inputs, holders, strict=True)):
+            if holder is None:
+                inputs.append(self._name(value))
+            elif index < shift:
+                inputs.append(self.value(holder.parts[0]))  # a reference as condition
+        op.inputs = [*inputs, *values]
+        given_back = [walk for name, walk in zip(op.bodies, walks, strict=True) if name != "cond"]
+        gone = self._handles_given(op, holders if op.op.endswith("While") else None, given_back)
+        kept = [index for index in range(op.count) if index not in gone]
+        for (name, body), walk in zip(op.bodies.items(), walks, strict=True):
+            ends = [walk.current[part.name] for part in parts]
+            if name != "cond":
+                body.results = [*(body.results[index] for index in kept), *ends]
+            elif ends != body.inputs[len(body.inputs) - len(parts) :]:
+                raise UnsupportedError(f"The condition of the loop {op} writes variables; that cannot be run.")
+        for after, before in enumerate(kept):
+            self.rename(op, before, f"{op.key}:{after}")
+        op.count = len(kept) + len(parts)
+        self._ops[op.key] = op
+        for index, part in enumerate(parts, len(kept)):
+            self.current[part.name] = f"{op.key}:{index}"
+
+    def _state_of(self, op: Op, bodies: Sequence[tuple[Draft, dict[str, Holder]]]) -> list[Part]:
+        """The parts that are state and that a body touches, in an order of their own."""
+        if not self._resolver.state:
+            return []
+        names: set[str] = set()
+        for body, inner in bodies:
+            names |= self._resolver.touched(body, inner)[0]
+        return [self._resolver.holders.part(name) for name in sorted(names & self._resolver.state)]
+
+    def _handles_given(self, op: Op, taken: Sequence[Holder | None] | None, walks: Sequence[_Walk]) -> set[int]:
+        """The places of the results that are handles: those that a loop takes (`taken`) and hands on, and those that
+        all branches give."""
+        gone: set[int] = set()
+        for index in range(op.count):
+            given = [walk.given(index) for walk in walks]
+            first = given[0] if taken is None else taken[index]
+            if not any(given) or (taken is None and all(holder is not None and holder.is_ref for holder in given)):
+                if first is not None and taken is not None:
+                    raise UnsupportedError(f"The loop {op} takes the handle of {first.name!r} and loses it.")
+                continue
+            if first is None or any(holder != first for holder in given):
+                if all(holder is None or holder.is_ref for holder in given):
+                    continue
+                raise UnsupportedError(f"{op} gives now one variable or table, now another; that cannot be run.")
+            gone.add(index)
+            self._tokens[f"{op.key}:{index}"] = first
+        return gone
