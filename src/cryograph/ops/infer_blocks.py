@@ -1,0 +1,182 @@
+"""Shapes of quantised ops, and of ops that hold a whole recurrent cell or layer."""
+
+from __future__ import annotations
+
+from ..base.shapes import Shape
+from .facts import Call, Dim, Rule, broadcast, merge_dim, mul, normal_axis
+from .infer_arrays import concatenated, reshaped
+from .infer_common import Result, every, fixed, like, same_as_input
+from .infer_spatial import convolution, window
+
+# Quantised: the tensor, then the smallest and largest number that it stands for
+
+
+def _with_range(shape: Shape, call: Call) -> Result:
+    return [shape, (), ()][: len(call.outputs)]
+
+
+def _quantized_unary(call: Call) -> Result:
+    return _with_range(call.shape(0), call)
+
+
+def _quantized_binary(call: Call) -> Result:
+    return _with_range(broadcast(call.shape(0), call.shape(1)), call)
+
+
+def _quantized_bias(call: Call) -> Result:
+    return _with_range(call.shape(0), call)
+
+
+def _quantized_conv(call: Call) -> Result:
+    return _with_range(convolution(call, 4), call)
+
+
+def _quantized_conv_per_channel(call: Call) -> Result:
+    shape = convolution(call, 4)
+    channels: Shape = (None if shape is None else shape[3],)
+    return [shape, channels, channels]
+
+
+def _quantized_depthwise(call: Call) -> Result:
+    return _with_range(convolution(call, 4, depthwise=True), call)
+
+
+def _quantized_pool(call: Call) -> Result:
+    shape = call.ranked(0, 4)
+    sizes, strides, padding = call.ints("ksize"), call.ints("strides"), call.text("padding")
+    return _with_range(tuple(window(shape[a], sizes[a], strides[a], 1, padding) for a in range(4)), call)
+
+
+def _quantized_concat(call: Call) -> Result:
+    count = (len(call.inputs) - 1) // 3
+    return _with_range(concatenated([call.shape(1 + i) for i in range(count)], call.scalar(0)), call)
+
+
+def _quantized_concat_v2(call: Call) -> Result:
+    count = (len(call.inputs) - 1) // 3
+    return _with_range(concatenated([call.shape(i) for i in range(count)], call.scalar(count)), call)
+
+
+def _quantized_reshape(call: Call) -> Result:
+    fact = call.inputs[1]
+    wanted = fact.value.tolist() if fact.value is not None and fact.value.ndim == 1 else call.dims(1)
+    return _with_range(reshaped(call.shape(0), wanted), call)
+
+
+def _quantized_resize(call: Call) -> Result:
+    shape = call.ranked(0, 4)
+    size = call.dims(1)
+    height, width = size if size is not None and len(size) == 2 else (None, None)
+    return _with_range((shape[0], height, width, shape[3]), call)
+
+
+def _quantized_matmul(call: Call) -> Result:
+    a, b = call.ranked(0, 2), call.ranked(1, 2)
+    rows, inner = (a[1], a[0]) if call.flag("transpose_a") else a
+    other, columns = (b[1], b[0]) if call.flag("transpose_b") else b
+    merge_dim(inner, other)
+    return _with_range((rows, columns), call)
+
+
+def _quantize(call: Call) -> Result:
+    shape = call.shape(0)
+    axis = call.integer("axis")
+    if axis == -1:
+        return [shape, (), ()]
+    if shape is None:
+        return [None, (None,), (None,)]
+    depth = shape[normal_axis(axis, len(shape))]
+    return [shape, (depth,), (depth,)]
+
+
+def _range_per_channel(call: Call) -> Result:
+    return [(), ()]
+
+
+# Recurrent
+
+
+def _lstm_cell(call: Call) -> Result:
+    x, state = call.ranked(0, 2), call.ranked(1, 2)
+    return [(merge_dim(x[0], state[0]), state[1])] * len(call.outputs)
+
+
+def _lstm_block(call: Call) -> Result:
+    x, bias = call.ranked(1, 3), call.ranked(8, 1)[0]
+    units: Dim = None if bias is None else bias // 4
+    return [(x[0], x[1], units)] * len(call.outputs)
+
+
+def _lstm_block_grad(call: Call) -> Result:
+    return [call.shape(i) for i in range(1, 9)]
+
+
+def _gru_cell(call: Call) -> Result:
+    x, state = call.ranked(0, 2), call.ranked(1, 2)
+    gates = (merge_dim(x[0], state[0]), state[1])
+    return [gates] * 4
+
+
+def _cudnn_rnn(call: Call) -> Result:
+    x, hidden = call.ranked(0, 3), call.ranked(1, 3)
+    both = 2 if call.text("direction") == "bidirectional" else 1
+    time_major = "time_major" not in call.attrs or call.flag("time_major")
+    steps, batch = (x[0], x[1]) if time_major else (x[1], x[0])
+    units = hidden[2]
+    first, second = (steps, batch) if time_major else (batch, steps)
+    cell = call.shape(2) if call.text("rnn_mode") == "lstm" else ()
+    return [(first, second, mul(units, both)), hidden, cell, None, None][: len(call.outputs)]
+
+
+_SAME = (
+    "QuantizedRelu QuantizedRelu6 QuantizedReluX QuantizedInstanceNorm QuantizeDownAndShrinkRange Requantize"
+    " RequantizePerChannel QuantizedBatchNormWithGlobalNormalization _QuantizedTranspose"
+)
+_CONVOLUTIONS = (
+    "QuantizedConv2D QuantizedConv2DAndRelu QuantizedConv2DAndReluAndRequantize QuantizedConv2DAndRequantize"
+    " QuantizedConv2DWithBias QuantizedConv2DWithBiasAndRelu QuantizedConv2DWithBiasAndReluAndRequantize"
+    " QuantizedConv2DWithBiasAndRequantize QuantizedConv2DWithBiasSignedSumAndReluAndRequantize"
+    " QuantizedConv2DWithBiasSumAndRelu QuantizedConv2DWithBiasSumAndReluAndRequantize"
+)
+_DEPTHWISE = (
+    "QuantizedDepthwiseConv2D QuantizedDepthwiseConv2DWithBias QuantizedDepthwiseConv2DWithBiasAndRelu"
+    " QuantizedDepthwiseConv2DWithBiasAndReluAndRequantize"
+)
+_PRODUCTS = (
+    "QuantizedMatMul QuantizedMatMulWithBias QuantizedMatMulWithBiasAndDequantize QuantizedMatMulWithBiasAndRelu"
+    " QuantizedMatMulWithBiasAndReluAndRequantize QuantizedMatMulWithBiasAndRequantize"
+)
+
+INFER: dict[str, Rule] = {
+    **every(_quantized_unary, _SAME),
+    **every(_quantized_conv, _CONVOLUTIONS),
+    **every(_quantized_depthwise, _DEPTHWISE),
+    **every(_quantized_matmul, _PRODUCTS),
+    "BlockLSTM": _lstm_block,
+    "BlockLSTMGrad": _lstm_block_grad,
+    "BlockLSTMGradV2": _lstm_block_grad,
+    "BlockLSTMV2": _lstm_block,
+    "CudnnRNN": _cudnn_rnn,
+    "CudnnRNNParamsSize": fixed((1,)),
+    "CudnnRNNV2": _cudnn_rnn,
+    "CudnnRNNV3": _cudnn_rnn,
+    "Dequantize": same_as_input,
+    "GRUBlockCell": _gru_cell,
+    "LSTMBlockCell": _lstm_cell,
+    "QuantizeV2": _quantize,
+    "QuantizedAdd": _quantized_binary,
+    "QuantizedAvgPool": _quantized_pool,
+    "QuantizedBiasAdd": _quantized_bias,
+    "QuantizedConcat": _quantized_concat,
+    "QuantizedConcatV2": _quantized_concat_v2,
+    "QuantizedConv2DPerChannel": _quantized_conv_per_channel,
+    "QuantizedMaxPool": _quantized_pool,
+    "QuantizedMul": _quantized_binary,
+    "QuantizedReshape": _quantized_reshape,
+    "QuantizedResizeBilinear": _quantized_resize,
+    "RequantizationRange": _range_per_channel,
+    "RequantizationRangePerChannel": _range_per_channel,
+    "UniformDequantize": like(0),
+    "UniformQuantize": like(0),
+    "UniformRequantize": like(0),
+}

@@ -1,0 +1,428 @@
+"""Shapes of sources and of state: constants, placeholders, TF1 control flow, variables, lists of tensors, tables."""
+
+from __future__ import annotations
+
+from ..base.dtypes import DType
+from ..base.shapes import Shape
+from ..base.tensors import Tensor
+from .facts import MAX_VALUES, UNKNOWN, Call, Fact, Rule, join, join_facts, merge, of_items, settled, times
+from .infer_common import (
+    Result,
+    every,
+    nothing_known,
+    passed_on,
+    same_as_input,
+    scalars,
+    shape_attribute,
+    shape_list_attribute,
+    vectors,
+)
+
+LEGACY_PLACEHOLDER = 21
+"""Up to this version of GraphDef a Placeholder of shape () was one of unknown shape."""
+
+
+def _const(call: Call) -> Result:
+    tensor = call.attr("value")
+    if not isinstance(tensor, Tensor):
+        return [None]
+    size = times(tensor.shape)
+    small = size is not None and size <= MAX_VALUES and tensor.dtype.numpy is not None and not tensor.dtype.is_string
+    return [Fact(tensor.dtype, tensor.shape, settled(tensor.numpy(), tensor.dtype) if small else None)]
+
+
+def _placeholder(call: Call) -> Result:
+    shape = call.shape_attr("shape")
+    return [None if shape == () and call.producer <= LEGACY_PLACEHOLDER else shape]
+
+
+def _placeholder_with_default(call: Call) -> Result:
+    # What is fed may be any tensor that fits the attribute; the default says nothing.
+    return [call.shape_attr("shape")]
+
+
+# Control flow of TF1
+
+
+def _switch(call: Call) -> Result:
+    return [call.inputs[0]] * len(call.outputs)
+
+
+def _merge(call: Call) -> Result:
+    """The first output is whichever input is alive; a loop's driver leaves out what has not been seen yet."""
+    alive = [fact for fact in call.inputs if fact is not UNKNOWN or len(call.inputs) == 1]
+    if len(alive) < len(call.inputs):
+        return [None, ()]
+    joined = alive[0]
+    for fact in alive[1:]:
+        joined = join_facts(joined, fact)
+    first: Shape | Fact = joined
+    return [first, ()]
+
+
+def _ref_select(call: Call) -> Result:
+    shape = call.shape(1)
+    for fact in call.inputs[2:]:
+        shape = join(shape, fact.shape)
+    return [shape]
+
+
+# Variables
+
+
+def _ref_variable(call: Call) -> Result:
+    shape = call.shape_attr("shape")
+    # Of old, a shape of () meant that it is not known.
+    return [None if shape == () and call.op == "Variable" else shape]
+
+
+def _assign(call: Call) -> Result:
+    if call.flag("validate_shape"):
+        return [merge(call.shape(0), call.shape(1))]
+    return [call.shape(1)]
+
+
+def _var_handle(call: Call) -> Result:
+    dtype = call.attr("dtype")
+    holds = (Fact(dtype, call.shape_attr("shape")),) if isinstance(dtype, DType) else None
+    return [Fact(None, (), holds=holds)] * len(call.outputs)
+
+
+def _var_handles(call: Call) -> Result:
+    dtypes, shapes = call.attr("dtypes"), call.shapes_attr("shapes")
+    return [Fact(None, (), holds=(Fact(dtype, shape),)) for dtype, shape in zip(dtypes, shapes, strict=True)]
+
+
+def held(call: Call, index: int = 0) -> Shape:
+    """The shape of what the handle in an input refers to."""
+    holds = call.inputs[index].holds
+    return holds[0].shape if holds else None
+
+
+def _read_variable(call: Call) -> Result:
+    return [held(call)]
+
+
+def _read_variables(call: Call) -> Result:
+    return [held(call, i) for i in range(len(call.inputs))]
+
+
+def _resource_gather(call: Call) -> Result:
+    params, indices = held(call), call.shape(1)
+    batch = call.integer("batch_dims")
+    if params is None or indices is None or not params:
+        return [None]
+    before = merge(params[:batch], indices[:batch]) or ()
+    return [(*before, *indices[batch:], *params[batch + 1 :])]
+
+
+def _resource_gather_nd(call: Call) -> Result:
+    params, indices = held(call), call.at_least(1, 1)
+    if params is None or indices is None or indices[-1] is None:
+        return [None]
+    return [(*indices[:-1], *params[indices[-1] :])]
+
+
+def _variable_shape(call: Call) -> Result:
+    shape = held(call)
+    if shape is None:
+        return [(None,)]
+    return [Fact(call.outputs[0], (len(shape),), of_items(shape, (len(shape),), call.outputs[0]))]
+
+
+# Lists of tensors (TF2 loops)
+
+
+def _list_fact(dtype: object, shape: Shape) -> Fact:
+    return Fact(None, (), holds=(Fact(dtype if isinstance(dtype, DType) else None, shape),))
+
+
+def _empty_list(call: Call) -> Result:
+    return [_list_fact(call.attr("element_dtype"), call.dims(0))]
+
+
+def _element(call: Call, handle: int, shape: int | None) -> Shape:
+    declared = held(call, handle)
+    return declared if shape is None or shape >= len(call.inputs) else merge(declared, call.dims(shape))
+
+
+def _list_from_tensor(call: Call) -> Result:
+    shape = call.shape(0)
+    element = call.dims(1) if len(call.inputs) > 1 else None
+    return [_list_fact(call.attr("element_dtype"), merge(element, None if shape is None else shape[1:]))]
+
+
+def _list_scatter(call: Call) -> Result:
+    tensor = call.shape(0)
+    return [_list_fact(call.attr("element_dtype"), merge(call.dims(2), None if tensor is None else tensor[1:]))]
+
+
+def _list_split(call: Call) -> Result:
+    return [_list_fact(call.attr("element_dtype"), call.dims(1))]
+
+
+def _list_same(call: Call) -> Result:
+    return [call.inputs[0]]
+
+
+def _list_pop(call: Call) -> Result:
+    first: Shape | Fact = call.inputs[0]
+    return [first, _element(call, 0, 1)]
+
+
+def _list_get(call: Call) -> Result:
+    return [_element(call, 0, 2)]
+
+
+def _list_stack(call: Call) -> Result:
+    element = _element(call, 0, 1)
+    count = call.integer("num_elements")
+    return [None if element is None else (None if count < 0 else count, *element)]
+
+
+def _list_gather(call: Call) -> Result:
+    element, indices = _element(call, 0, 2), call.shape(1)
+    return [None if element is None or indices is None else (indices[0] if indices else None, *element)]
+
+
+def _list_concat(call: Call) -> Result:
+    element = held(call)
+    if "element_shape" in call.attrs:
+        element = merge(element, call.shape_attr("element_shape"))
+    if call.op == "TensorListConcatV2":
+        element = merge(element, call.dims(1))
+    return [None if not element else (None, *element[1:]), (None,)]
+
+
+def _list_element_shape(call: Call) -> Result:
+    shape = held(call)
+    return [None if shape is None else (len(shape),)]
+
+
+def _list_lists(call: Call) -> Result:
+    return [Fact(None, call.shape(0), holds=call.inputs[0].holds)]
+
+
+# Arrays of tensors (TF1 loops)
+
+
+def _array(call: Call) -> Result:
+    dtype = call.attr("dtype")
+    shape = call.shape_attr("element_shape") if "element_shape" in call.attrs else None
+    holds = (Fact(dtype if isinstance(dtype, DType) else None, shape),)
+    found: list[Shape | Fact] = [Fact(None, (2,), holds=holds), ()]
+    return found[: len(call.outputs)]
+
+
+def _array_read(call: Call) -> Result:
+    return [held(call)]
+
+
+def _array_gather(call: Call) -> Result:
+    element = held(call)
+    if "element_shape" in call.attrs:
+        element = merge(element, call.shape_attr("element_shape"))
+    count = None
+    if call.op != "TensorArrayPack":
+        indices = call.shape(1)
+        count = indices[0] if indices else None
+    return [None if element is None else (count, *element)]
+
+
+def _array_concat(call: Call) -> Result:
+    rest = call.shape_attr("element_shape_except0")
+    element = held(call)
+    if element:
+        rest = merge(rest, element[1:])
+    return [None if rest is None else (None, *rest), (None,)]
+
+
+def _array_grad(call: Call) -> Result:
+    found: list[Shape | Fact] = [Fact(None, (2,), holds=call.inputs[0].holds), ()]
+    return found[: len(call.outputs)]
+
+
+# Tables
+
+
+def _table(call: Call) -> Result:
+    """A handle: a scalar resource, or of old the reference to two strings. Keys and values are scalars."""
+    return [Fact(None, (2,) if call.outputs[0].is_string else (), holds=(Fact(None, ()), Fact(None, ())))]
+
+
+def _table_find(call: Call) -> Result:
+    keys = call.shape(1)
+    holds = call.inputs[0].holds
+    if holds is None:
+        return [None]
+    value, key = holds[0].shape, holds[1].shape
+    return [None if keys is None or value is None or key is None else (*keys[: len(keys) - len(key)], *value)]
+
+
+def _mutable_table(call: Call) -> Result:
+    value = call.shape_attr("value_shape") if "value_shape" in call.attrs else ()
+    # Keys of a dense table have the shape of `empty_key`; all others are scalars.
+    key = call.shape(0) if "Dense" in call.op and call.inputs else ()
+    holds = None if key is None else (Fact(None, value), Fact(None, key))
+    return [Fact(None, (2,) if call.outputs[0].is_string else (), holds=holds)]
+
+
+def _table_export(call: Call) -> Result:
+    holds = call.inputs[0].holds
+    if not holds or len(holds) < 2 or holds[0].shape is None or holds[1].shape is None:
+        return [None, None]
+    return [(None, *holds[1].shape), (None, *holds[0].shape)]
+
+
+# Queues
+
+
+def _queue(call: Call) -> Result:
+    dtypes, shapes = call.attr("component_types"), call.shapes_attr("shapes")
+    holds = None
+    if isinstance(dtypes, list) and len(dtypes) == len(shapes):
+        holds = tuple(Fact(dtype, shape) for dtype, shape in zip(dtypes, shapes, strict=True))
+    return [Fact(None, (2,) if call.outputs[0].is_string else (), holds=holds)]
+
+
+def _dequeue(call: Call) -> Result:
+    holds = call.inputs[0].holds or ()
+    return [fact.shape for fact in holds]
+
+
+def _dequeue_many(call: Call) -> Result:
+    count = None if call.op.startswith("QueueDequeueUpTo") else call.scalar(1)
+    holds = call.inputs[0].holds or ()
+    return [None if fact.shape is None else (count, *fact.shape) for fact in holds]
+
+
+def _symbolic_gradient(call: Call) -> Result:
+    return [call.shape(i) for i in range(len(call.outputs))]
+
+
+_PASSED = (
+    "CheckNumerics CheckNumericsV2 Copy CopyHost DebugIdentity DebugIdentityV2 DeepCopy Enter Exit GuaranteeConst"
+    " Identity IdentityN LoopCond NextIteration PreventGradient RefEnter RefExit RefIdentity RefNextIteration Snapshot"
+    " StopGradient _EagerConst CopyToMesh DisableCopyOnRead"
+)
+_QUEUES = (
+    "FIFOQueue FIFOQueueV2 PaddingFIFOQueue PaddingFIFOQueueV2 PriorityQueue PriorityQueueV2 RandomShuffleQueue"
+    " RandomShuffleQueueV2"
+)
+_HANDLES = "HashTable HashTableV2 AnonymousHashTable"
+_MUTABLE = (
+    "MutableHashTable MutableHashTableV2 MutableHashTableOfTensors MutableHashTableOfTensorsV2"
+    " MutableDenseHashTable MutableDenseHashTableV2 AnonymousMutableHashTable AnonymousMutableHashTableOfTensors"
+    " AnonymousMutableDenseHashTable"
+)
+_REF_UPDATES = (
+    "AssignAdd AssignSub ScatterAdd ScatterDiv ScatterMax ScatterMin ScatterMul ScatterNdAdd ScatterNdMax ScatterNdMin"
+    " ScatterNdSub ScatterNdUpdate ScatterSub ScatterUpdate CountUpTo ApplyAdaMax ApplyAdadelta ApplyAdagrad"
+    " ApplyAdagradDA ApplyAdagradV2 ApplyAdam ApplyAddSign ApplyCenteredRMSProp ApplyFtrl ApplyFtrlV2"
+    " ApplyGradientDescent ApplyMomentum ApplyPowerSign ApplyProximalAdagrad ApplyProximalGradientDescent ApplyRMSProp"
+    " SparseApplyAdadelta SparseApplyAdagrad SparseApplyAdagradDA SparseApplyAdagradV2 SparseApplyCenteredRMSProp"
+    " SparseApplyFtrl SparseApplyFtrlV2 SparseApplyMomentum SparseApplyProximalAdagrad"
+    " SparseApplyProximalGradientDescent SparseApplyRMSProp ZeroInitializer DestroyTemporaryVariable"
+)
+_SCALARS = (
+    "AudioSummary AudioSummaryV2 Barrier BarrierIncompleteSize BarrierReadySize CheckPinned ConsumeMutexLock"
+    " DummyIterationCounter DummySeedGenerator ExperimentalStatsAggregatorHandle HistogramSummary"
+    " ImageSummary IsVariableInitialized Iterator IteratorToStringHandle IteratorV2 LookupTableSize LookupTableSizeV2"
+    " MergeSummary MutexV2 OneShotIterator QueueIsClosed QueueIsClosedV2 QueueSize"
+    " QueueSizeV2 ReaderNumRecordsProduced ReaderNumRecordsProducedV2 ReaderNumWorkUnitsCompleted"
+    " ReaderNumWorkUnitsCompletedV2 ReaderRead ReaderReadV2 ReaderSerializeState ReaderSerializeStateV2 ScalarSummary"
+    " StackV2 StatsAggregatorHandle StatsAggregatorHandleV2 SummaryWriter TensorArraySize TensorArraySizeV2"
+    " TensorArraySizeV3 TensorListLength TensorMapHasKey TensorMapSize TensorSummary TensorSummaryV2 VarIsInitializedOp"
+    " EmptyTensorMap TensorArrayWrite TensorArrayWriteV2 TensorArrayWriteV3 TensorArrayScatter TensorArrayScatterV2"
+    " TensorArrayScatterV3 TensorArraySplit TensorArraySplitV2 TensorArraySplitV3 TensorArrayUnpack DeviceIndex"
+    " AnonymousIterator IteratorFromStringHandleV2 TFRecordReaderV2 TextLineReaderV2 WholeFileReaderV2 IdentityReaderV2"
+    " FixedLengthRecordReaderV2 ConditionalAccumulator TensorMapErase TensorMapInsert"
+)
+
+INFER: dict[str, Rule] = {
+    **every(passed_on, _PASSED),
+    **every(_table, _HANDLES),
+    **every(_mutable_table, _MUTABLE),
+    **every(same_as_input, _REF_UPDATES),
+    **every(scalars, _SCALARS),
+    **every(_queue, _QUEUES),
+    "Assign": _assign,
+    "Const": _const,
+    "DebugGradientIdentity": passed_on,
+    "DebugGradientRefIdentity": passed_on,
+    "EmptyTensorList": _empty_list,
+    "FakeParam": shape_attribute("shape"),
+    "HostConst": _const,
+    "InfeedDequeue": shape_attribute("shape"),
+    "InfeedDequeueTuple": shape_list_attribute("shapes"),
+    "IteratorGetNext": shape_list_attribute("output_shapes"),
+    "IteratorGetNextSync": shape_list_attribute("output_shapes"),
+    "LookupTableExport": _table_export,
+    "LookupTableExportV2": _table_export,
+    "LookupTableFind": _table_find,
+    "LookupTableFindV2": _table_find,
+    "Merge": _merge,
+    "Placeholder": _placeholder,
+    "PlaceholderV2": shape_attribute("shape"),
+    "PlaceholderWithDefault": _placeholder_with_default,
+    "QueueDequeue": _dequeue,
+    "QueueDequeueMany": _dequeue_many,
+    "QueueDequeueManyV2": _dequeue_many,
+    "QueueDequeueUpTo": _dequeue_many,
+    "QueueDequeueUpToV2": _dequeue_many,
+    "QueueDequeueV2": _dequeue,
+    "ReadVariableOp": _read_variable,
+    "ReaderReadUpTo": vectors,
+    "ReaderReadUpToV2": vectors,
+    "RefMerge": _merge,
+    "RefSelect": _ref_select,
+    "RefSwitch": _switch,
+    "ResourceGather": _resource_gather,
+    "ResourceGatherNd": _resource_gather_nd,
+    "Switch": _switch,
+    "SymbolicGradient": _symbolic_gradient,
+    "TemporaryVariable": shape_attribute("shape"),
+    "TensorArray": _array,
+    "TensorArrayConcat": _array_concat,
+    "TensorArrayConcatV2": _array_concat,
+    "TensorArrayConcatV3": _array_concat,
+    "TensorArrayGather": _array_gather,
+    "TensorArrayGatherV2": _array_gather,
+    "TensorArrayGatherV3": _array_gather,
+    "TensorArrayGrad": _array_grad,
+    "TensorArrayGradV2": _array_grad,
+    "TensorArrayGradV3": _array_grad,
+    "TensorArrayPack": _array_gather,
+    "TensorArrayRead": _array_read,
+    "TensorArrayReadV2": _array_read,
+    "TensorArrayReadV3": _array_read,
+    "TensorArrayV2": _array,
+    "TensorArrayV3": _array,
+    "TensorListConcat": _list_concat,
+    "TensorListConcatLists": _list_lists,
+    "TensorListConcatV2": _list_concat,
+    "TensorListElementShape": _list_element_shape,
+    "TensorListFromTensor": _list_from_tensor,
+    "TensorListGather": _list_gather,
+    "TensorListGetItem": _list_get,
+    "TensorListPopBack": _list_pop,
+    "TensorListPushBack": _list_same,
+    "TensorListPushBackBatch": _list_lists,
+    "TensorListReserve": _empty_list,
+    "TensorListResize": _list_same,
+    "TensorListScatter": _list_scatter,
+    "TensorListScatterIntoExistingList": _list_same,
+    "TensorListScatterV2": _list_scatter,
+    "TensorListSetItem": _list_same,
+    "TensorListSplit": _list_split,
+    "TensorListStack": _list_stack,
+    "VarHandleOp": _var_handle,
+    "Variable": _ref_variable,
+    "VariableShape": _variable_shape,
+    "VariableV2": _ref_variable,
+    "_Arg": nothing_known,
+    "_Retval": nothing_known,
+    "_ReadVariablesOp": _read_variables,
+    "_SwitchN": _switch,
+    "_VarHandlesOp": _var_handles,
+}
