@@ -122,7 +122,7 @@ def _fields(s: Sniffed) -> list[tuple[int, int, int, int]]:
 def _sub_fields(s: Sniffed, at: int, length: int) -> list[tuple[int, int, int, int]]:
     size = min(length, HEAD, s.file.size - at)
     part = Sniffed(s.file, s.file.read(at, size)) if size > 0 else Sniffed(s.file, b"")
-    return _fields(part)
+    return [(number, wire, at + inner, size) for number, wire, inner, size in _fields(part)]
 
 
 def _is_node(fields: list[tuple[int, int, int, int]]) -> bool:

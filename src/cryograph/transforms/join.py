@@ -94,6 +94,8 @@ def join(
     mismatched: list[Mismatch] = []
     for name, variable in document.variables.items():
         variables[name] = variable
+        if not variable.key:  # the path of an asset, which no checkpoint holds
+            continue
         if not any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns):
             continue
         key = lookups.key(variable)
