@@ -22,6 +22,14 @@ class Unsupported:
     reason: str
 
 
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """A program ready to run, and in words which engine runs what."""
+
+    run: Runner
+    pieces: tuple[str, ...] = ()
+
+
 class Engine(Protocol):
     """An engine. `name` is what users write in `engine="..."`."""
 

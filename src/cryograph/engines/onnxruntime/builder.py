@@ -75,7 +75,7 @@ class Builder:
         taken = [value.name for value in inputs]
         while taken and not taken[-1]:
             taken.pop()
-        self.nodes.append(OnnxNode(op, taken, names, given, domain, names[0]))
+        self.nodes.append(OnnxNode(op, taken, names, given, domain))
         made = [
             Value(name, dtype, shape)
             for name, dtype, shape in zip(names, dtypes, shapes or [None] * len(names), strict=True)

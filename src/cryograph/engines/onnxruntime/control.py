@@ -25,7 +25,7 @@ def _closed(g: Builder, graph: OnnxGraph) -> OnnxGraph:
     for name in graph.outputs:
         if name not in made or name in seen:
             own = g.name()
-            graph.nodes.append(OnnxNode("Identity", [name], [own], {}, "", own))
+            graph.nodes.append(OnnxNode("Identity", [name], [own], {}))
             if name in graph.known:
                 known = graph.known[name]
                 graph.known[own] = Value(own, known.dtype, known.shape)
@@ -71,7 +71,7 @@ def case(g: Builder, step: Step, index: Value, *inputs: Value, branches: object)
     for number in range(count - 2, 0, -1):
         chosen = _branch(g, f"branches:{number}", inputs)
         names = [g.name() for _ in kinds]
-        node = OnnxNode("If", [flags[number].name], names, {"then_branch": chosen, "else_branch": graph}, "", names[0])
+        node = OnnxNode("If", [flags[number].name], names, {"then_branch": chosen, "else_branch": graph})
         graph = OnnxGraph([], names, [node], {}, {})
     first = _branch(g, "branches:0", inputs)
     return g.ops("If", flags[0], dtypes=[k.dtype for k in kinds], then_branch=first, else_branch=graph)

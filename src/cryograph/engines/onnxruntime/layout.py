@@ -10,7 +10,7 @@ its output becomes a view; any other node makes its views real. Views of views a
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -94,7 +94,7 @@ class Sinking:
         source = self.real(name)
         made = self.name(source)
         axes = self.add_constant(made, np.arange(count))
-        self.nodes.append(OnnxNode("Unsqueeze", [source, axes], [made], {}, "", made))
+        self.nodes.append(OnnxNode("Unsqueeze", [source, axes], [made], {}))
         known = self.known[source]
         self.known[made] = Value(made, known.dtype, (1,) * count + (known.shape or ()))
         return made
@@ -119,7 +119,7 @@ class Sinking:
         return name
 
     def _transpose(self, source: str, perm: Perm, made: str) -> None:
-        self.nodes.append(OnnxNode("Transpose", [source], [made], {"perm": list(perm)}, "", made))
+        self.nodes.append(OnnxNode("Transpose", [source], [made], {"perm": list(perm)}))
         known = self.known.get(source)
         if known is not None and made not in self.known:
             shape = None if known.shape is None else tuple(known.shape[i] for i in perm)
@@ -142,7 +142,7 @@ class Sinking:
                     shape = tuple(shape[i] for i in order)
                 self.known[made] = Value(made, known.dtype, shape)
             self.views[name] = View(made, perm)
-        self.nodes.append(OnnxNode(node.op, list(inputs), outputs, {**node.attrs, **attrs}, node.domain, node.name))
+        self.nodes.append(OnnxNode(node.op, list(inputs), outputs, {**node.attrs, **attrs}, node.domain))
 
     # --- the walk
 
@@ -188,8 +188,16 @@ class Sinking:
         inner.constants, inner.known = self.constants, self.known
         inner._same = dict(self._same)
         inner.walk(graph.nodes)
-        outputs = [inner.real(name) for name in graph.outputs]
+        outputs = [inner.end(name) for name in graph.outputs]
         return OnnxGraph(graph.inputs, outputs, inner.nodes, graph.constants, graph.known)
+
+    def end(self, name: str) -> str:
+        """The real name of a graph's output, with what is known of it."""
+        made = self.real(name)
+        known = self.known.get(name)
+        if known is not None:
+            self.known.setdefault(made, replace(known, name=made))
+        return made
 
 
 _SMALL = 1 << 14
@@ -373,7 +381,7 @@ def _resize(s: Sinking, node: OnnxNode) -> bool:
                 inputs[i] = s.add_constant(inputs[i], array[back])
             else:
                 made, order = s.name(inputs[i]), s.add_constant(inputs[i], back)
-                s.nodes.append(OnnxNode("Gather", [s.real(inputs[i]), order], [made], {"axis": 0}, "", made))
+                s.nodes.append(OnnxNode("Gather", [s.real(inputs[i]), order], [made], {"axis": 0}))
                 inputs[i] = made
     s.emit(node, inputs, [view.perm])
     return True
@@ -394,10 +402,10 @@ def _shape(s: Sinking, node: OnnxNode) -> bool:
     if view is None or node.attrs:
         return False
     made = s.name(node.outputs[0])
-    s.nodes.append(OnnxNode("Shape", [view.source], [made], {}, "", made))
+    s.nodes.append(OnnxNode("Shape", [view.source], [made], {}))
     s.known[made] = Value(made, INT64, (len(view.perm),))
     order = s.add_constant(made, np.asarray(view.perm))
-    s.nodes.append(OnnxNode("Gather", [made, order], node.outputs, {"axis": 0}, "", node.name))
+    s.nodes.append(OnnxNode("Gather", [made, order], node.outputs, {"axis": 0}))
     return True
 
 
@@ -455,5 +463,5 @@ def sink_transposes(graph: OnnxGraph) -> OnnxGraph:
     """The same graph with its transposes as far down as they go."""
     sinking = Sinking(graph)
     sinking.walk(graph.nodes)
-    outputs = [sinking.real(name) for name in graph.outputs]
+    outputs = [sinking.end(name) for name in graph.outputs]
     return OnnxGraph(graph.inputs, outputs, sinking.nodes, graph.constants, graph.known)

@@ -135,7 +135,7 @@ class Lowering:
             for node in fragment.nodes:
                 attrs = {key: _resolved(value, aliases) for key, value in node.attrs.items()}
                 taken = [aliases.get(name, name) for name in node.inputs]
-                nodes.append(OnnxNode(node.op, taken, list(node.outputs), attrs, node.domain, node.name))
+                nodes.append(OnnxNode(node.op, taken, list(node.outputs), attrs, node.domain))
         named = [self.values[name] for name in (*inputs, *outputs)]
         for value in named:
             known.setdefault(value.name, value)
@@ -143,6 +143,11 @@ class Lowering:
                 constants.setdefault(value.name, value.tensor)
         ends = [aliases.get(self.values[name].name, self.values[name].name) for name in outputs]
         return OnnxGraph([self.values[name].name for name in inputs], ends, nodes, constants, known)
+
+    def is_alias(self, index: int) -> bool:
+        """Whether a step computes nothing: it gives values on, or is a constant."""
+        fragment = self._fragments.get(index)
+        return fragment is not None and not fragment.nodes
 
     def whole(self) -> OnnxGraph:
         """The graph of the whole program."""
@@ -214,7 +219,6 @@ def _resolved(attr: Any, aliases: Mapping[str, str]) -> Any:
             list(node.outputs),
             {key: _resolved(value, aliases) for key, value in node.attrs.items()},
             node.domain,
-            node.name,
         )
         for node in attr.nodes
     ]

@@ -61,7 +61,7 @@ def _fill(proto: onnx.GraphProto, graph: OnnxGraph) -> None:
 
 
 def _add_node(graph: onnx.GraphProto, node: OnnxNode) -> None:
-    proto = graph.node.add(op_type=node.op, input=node.inputs, output=node.outputs, name=node.name)
+    proto = graph.node.add(op_type=node.op, input=node.inputs, output=node.outputs, name=node.outputs[0])
     if node.domain:
         proto.domain = node.domain
     for key, value in node.attrs.items():

@@ -50,7 +50,7 @@ class Session:
         self._kept: list[Any] = []
         self._run: Any = None
         used = {name for node in graph.nodes for name in _reads(node)}
-        self._fed = [(i, name) for i, name in enumerate(graph.inputs) if name in used]
+        self._fed = [(i, name) for i, name in enumerate(graph.inputs) if name in used and name not in graph.constants]
         if wanted:
             fed = [name for _, name in self._fed]
             part = OnnxGraph(fed, wanted, graph.nodes, graph.constants, graph.known)

@@ -78,7 +78,6 @@ class OnnxNode:
     outputs: list[str]
     attrs: dict[str, Any] = field(default_factory=dict)
     domain: str = ""
-    name: str = ""
 
 
 @dataclass(slots=True)

@@ -1,0 +1,56 @@
+"""The table of engines: what `engine=` may be. An engine's code is imported when it is first asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from ..base.errors import UnknownNameError, nearest
+from ..program.program import Program
+from .engine import Engine, Prepared
+
+
+def _auto() -> Engine:
+    from .split import Auto
+
+    return Auto()
+
+
+def _numpy() -> Engine:
+    from .numpy.engine import Numpy
+
+    return Numpy()
+
+
+def _onnxruntime() -> Engine:
+    from .onnxruntime.engine import OnnxRuntime
+
+    return OnnxRuntime()
+
+
+ENGINES: dict[str, Callable[[], Engine]] = {"auto": _auto, "numpy": _numpy, "onnxruntime": _onnxruntime}
+
+
+def engine(name: str) -> Engine:
+    """The engine of a name; UnknownNameError with the names that there are."""
+    maker = ENGINES.get(name)
+    if maker is None:
+        raise UnknownNameError(f"There is no engine {name!r}." + nearest(name, ENGINES))
+    return maker()
+
+
+def prepare(program: Program, name: str = "auto") -> Prepared:
+    """A program made ready on an engine; UnsupportedError when steps fit none of those that may be used."""
+    chosen = engine(name)
+    if name == "auto":
+        from .split import Auto
+
+        return Auto().split(program)
+    return Prepared(chosen.prepare(program), (f"{name}: all {len(program.steps)} steps",))
+
+
+def support(ops: Iterable[str]) -> dict[str, str]:
+    """For each op, the engine that `auto` would give it to by its name alone: `onnxruntime`, `numpy` or `none`."""
+    from .numpy.rules import RULES
+    from .onnxruntime.lowerings import LOWERINGS
+
+    return {op: "onnxruntime" if op in LOWERINGS else "numpy" if op in RULES else "none" for op in ops}
