@@ -69,6 +69,8 @@ class _Resolver:
         touched: set[str] = set()
         written: set[str] = set()
         for op in in_order(draft.ops):
+            if op.op == "NoOp":
+                continue
             if op.op in HOLDER_OPS:
                 tokens[f"{op.key}:0"] = self.holders.of(op)
                 continue
@@ -162,6 +164,8 @@ class _Walk:
         return self._names.get(value, value)
 
     def _visit(self, op: Op) -> None:
+        if op.op == "NoOp":  # it had a place in the order, and that is known now
+            return
         if op.op in HOLDER_OPS:
             self._tokens[f"{op.key}:0"] = self._resolver.holders.of(op)
             return
