@@ -70,7 +70,7 @@ def test_any_tensor_can_be_fed(fed: str) -> None:
     program = build_program(DENSE, ["output"], [fed])
     given = np.array([[3.0, -4.0]], np.float32)
     (answer,) = run(program, given)
-    expected = given + [1.0, -1.0] if fed.startswith("matmul") else given
+    expected = given + np.float32([1.0, -1.0]) if fed.startswith("matmul") else given
     np.testing.assert_array_equal(answer, np.maximum(expected, 0) if fed in ("matmul", "matmul:0", "add") else expected)
     assert program.specs[program.inputs[0]].shape == (None, 2)
 
@@ -112,7 +112,7 @@ def test_a_placeholder_that_is_not_fed() -> None:
         "The outputs need a placeholder that is not fed: keep (float32 ()). Name it among the inputs, or name inputs "
         "that lie between there and the outputs."
     )
-    with pytest.raises(InputError, match="placeholders that are not fed: x .*, keep"):
+    with pytest.raises(InputError, match=r"placeholders that are not fed: x .*, keep"):
         build_program(document, ["y"], ["other"])
 
 

@@ -150,8 +150,11 @@ CHECKED = function(
 
 def test_what_acts_in_a_function_is_run_with_it() -> None:
     document = document_of(
-        placeholder("x", ()), CHECKED, call("y", "checked", "x", op="StatefulPartitionedCall"), node("z", "Neg", "x", "^y", T=FLOAT32)
-    )  # fmt: skip
+        placeholder("x", ()),
+        CHECKED,
+        call("y", "checked", "x", op="StatefulPartitionedCall"),
+        node("z", "Neg", "x", "^y", T=FLOAT32),
+    )
     for output in ("y", "z"):
         program = build_program(document, [output])
         assert sorted(s.op for s in program.steps) == ["Assert", "Greater", "Neg"]
@@ -166,7 +169,7 @@ def test_a_body_of_an_if_has_its_own_names() -> None:
 
     document = document_of(
         placeholder("p", (), BOOL), X, branch("yes", "Neg"), branch("no", "Square"),
-        node("y", "If", "p", "x", then_branch=FuncRef("yes"), else_branch=FuncRef("no"), Tcond=BOOL, Tin=[FLOAT32], Tout=[FLOAT32]),
+        node("y", "If", "p", "x", then_branch=FuncRef("yes"), else_branch=FuncRef("no"), Tin=[FLOAT32], Tout=[FLOAT32]),
     )  # fmt: skip
     program = build_program(document, ["y"])
     (step,) = program.steps

@@ -71,7 +71,7 @@ def _assert(attrs: Mapping[str, Any], condition: Array, *data: Array) -> tuple[(
 
 
 def _find(attrs: Mapping[str, Any], table_keys: Array, table_values: Array, keys: Array, default: Array) -> Array:
-    table = {k: v for k, v in zip(table_keys.tolist(), table_values, strict=True)}
+    table = dict(zip(table_keys.tolist(), table_values, strict=True))
     found = [table.get(k, default) for k in keys.reshape(-1).tolist()]
     return np.array(found, table_values.dtype).reshape(keys.shape + table_values.shape[1:])
 

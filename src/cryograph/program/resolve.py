@@ -141,9 +141,9 @@ class _Walk:
     def run(self) -> None:
         """Rewrites the draft."""
         draft = self._draft
+        draft.inputs = [value for value in draft.inputs if value not in self._tokens]
         for op in in_order(draft.ops):
             self._visit(op)
-        draft.inputs = [value for value in draft.inputs if value not in self._tokens]
         results = []
         for value in draft.results:
             holder = self._tokens.get(value)
@@ -255,7 +255,12 @@ class _Walk:
         self._tokens[f"{op.key}:{output}"] = holder
 
     def _key(self, key: str) -> str:
-        """A key that no op of the draft has or had."""
+        """A key that no op of the draft has or had; what held a value leaves its own to that value."""
+        holder = self._draft.ops.get(key)
+        if holder is not None and holder.op in HOLDER_OPS and key not in self._ops:
+            value = f"{key}:0"
+            if value not in self._draft.constants and value not in self._draft.inputs:
+                return key
         found = self._draft.unique(key)
         while found in self._ops:
             found += "_"
