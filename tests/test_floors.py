@@ -269,9 +269,21 @@ def test_optional_package_is_imported_in_one_file(package: str, modules: dict[st
     assert len(users) <= 1, f"{package} is imported in {sorted(users)}"
 
 
-def test_import_is_light() -> None:
-    script = "import json, sys, cryograph; print(json.dumps(sorted(sys.modules)))"
+def loaded_by(program: str) -> set[str]:
+    """The modules that a program loads besides those that Python itself needs."""
+    script = f"import json, sys; old = set(sys.modules); {program}; print(json.dumps([*set(sys.modules) - old]))"
     run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
-    loaded = set(json.loads(run.stdout))
+    return set(json.loads(run.stdout.splitlines()[-1]))
+
+
+def test_import_is_light() -> None:
+    loaded = loaded_by("import cryograph")
     assert "cryograph" in loaded
     assert sorted(loaded & HEAVY) == []
+
+
+def test_help_loads_nothing_that_computes() -> None:
+    """`cryograph --help` takes at most 0.2 s; numpy alone would take half of that."""
+    loaded = loaded_by("from cryograph.cli.main import call; call(['--help'])")
+    assert {"cryograph", "click"} <= loaded
+    assert sorted(loaded & (HEAVY - {"click"} | {"numpy", "google.protobuf", "ml_dtypes"})) == []
