@@ -8,6 +8,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ...base.dtypes import BOOL, INT32, INT64, DType
+from ...base.shapes import Shape
 from ...program.program import Step
 from .builder import Builder, Table, broadcast
 from .values import Refusal, Value
@@ -215,6 +216,10 @@ def add_n(g: Builder, step: Step, *inputs: Value) -> Value:
     return made
 
 
+def accumulate_n(g: Builder, step: Step, *inputs: Value, shape: Shape = None) -> Value:
+    return add_n(g, step, *inputs)
+
+
 def not_equal(g: Builder, step: Step, x: Value, y: Value, *, incompatible_shape_error: bool = True) -> Value:
     return g.unary("Not", equal(g, step, x, y, incompatible_shape_error=incompatible_shape_error))
 
@@ -272,7 +277,7 @@ def cast(g: Builder, step: Step, x: Value, *, DstT: DType, Truncate: bool = Fals
 
 LOWERINGS: Table = {
     "Abs": _unary("Abs"),
-    "AccumulateNV2": add_n,
+    "AccumulateNV2": accumulate_n,
     "Acos": _unary("Acos"),
     "Acosh": _unary("Acosh"),
     "Add": _binary("Add"),

@@ -67,7 +67,7 @@ class Session:
             options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         if external:
             # Views of the mapped file; the runtime reads from them as long as it has no packed form of its own.
-            values = [runtime.OrtValue.ortvalue_from_numpy(_plain(tensor)) for tensor in external.values()]
+            values = [runtime.OrtValue.ortvalue_from_numpy(shared(tensor)) for tensor in external.values()]
             options.add_external_initializers(list(external), values)
             self._kept = [*values, *external.values()]
         errors = _errors()
@@ -101,7 +101,7 @@ def _reads(node: Any) -> set[str]:
     return read
 
 
-def _plain(tensor: Tensor) -> Array:
+def shared(tensor: Tensor) -> Array:
     """The values as the runtime takes them: contiguous; a view of the file in all but odd cases."""
     return np.ascontiguousarray(tensor.numpy())
 

@@ -1,0 +1,125 @@
+"""The ONNX messages that we write: ONNX's own field numbers, valid by its checker, every kind of attribute."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import onnx
+import onnx.checker
+import onnx.onnx_ml_pb2 as theirs
+import pytest
+
+from cryograph.base.dtypes import FLOAT32
+from cryograph.base.tensors import Tensor
+from cryograph.engines.onnxruntime.engine import lowered
+from cryograph.engines.onnxruntime.proto import INLINE, IR_VERSION, model_proto
+from cryograph.engines.onnxruntime.values import ELEMENT_TYPES, OPSET, OnnxGraph, OnnxNode, Value
+from cryograph.program.build import build_program
+from cryograph.wire import onnx_messages as ours
+from tests.support.small_graphs import const, document_of, node, placeholder
+
+
+@pytest.mark.parametrize("name", ours.names())
+def test_fields_are_those_of_onnx(name: str) -> None:
+    check(getattr(ours, name).DESCRIPTOR, theirs.DESCRIPTOR.message_types_by_name[name])
+
+
+def check(mine: Any, other: Any) -> None:
+    for field in mine.fields:
+        twin = other.fields_by_name[field.name]
+        assert (field.number, field.type, field.is_repeated) == (twin.number, twin.type, twin.is_repeated)
+        assert field.is_packed == twin.is_packed
+        assert (field.containing_oneof is None) == (twin.containing_oneof is None)
+    for enum in mine.enum_types:
+        values = {value.name: value.number for value in other.enum_types_by_name[enum.name].values}
+        assert {value.name: value.number for value in enum.values}.items() <= values.items()
+    for nested in mine.nested_types:
+        check(nested, other.nested_types_by_name[nested.name])
+
+
+def test_element_types_are_those_of_onnx() -> None:
+    for dtype, number in ELEMENT_TYPES.items():
+        assert onnx.helper.tensor_dtype_to_np_dtype(number) == dtype.numpy
+
+
+def reread(model: Any) -> Any:
+    return onnx.ModelProto.FromString(model.SerializeToString())
+
+
+def test_a_lowered_model_is_valid() -> None:
+    weights = np.random.default_rng(1).normal(size=(3, 3, 3, 8)).astype(np.float32)
+    document = document_of(
+        placeholder("x", (None, 8, 8, 3)),
+        const("w", weights),
+        const("b", np.arange(8.0)),
+        node("conv", "Conv2D", "x", "w", T=FLOAT32, strides=[1, 2, 2, 1], padding="SAME"),
+        node("bias", "BiasAdd", "conv", "b", T=FLOAT32),
+    )
+    model, external = model_proto(lowered(build_program(document, ["bias"])))
+    assert list(external) == ["w:0"]
+    assert external["w:0"].nbytes > INLINE
+    for initializer in model.graph.initializer:
+        if initializer.name in external:
+            assert initializer.data_location == ours.TensorProto.EXTERNAL
+            del initializer.external_data[:]
+            initializer.data_location = ours.TensorProto.DEFAULT
+            initializer.raw_data = b"".join(bytes(piece) for piece in external[initializer.name].chunks())
+    other = reread(model)
+    onnx.checker.check_model(other, full_check=True)
+    assert other.ir_version == IR_VERSION
+    assert [(entry.domain, entry.version) for entry in other.opset_import] == [("", OPSET)]
+    assert [value.name for value in other.graph.input] == ["x:0"]
+    sizes = other.graph.input[0].type.tensor_type.shape.dim
+    assert [size.dim_value if size.HasField("dim_value") else None for size in sizes] == [None, 8, 8, 3]
+
+
+def test_every_kind_of_attribute() -> None:
+    body = OnnxGraph([], ["y"], [OnnxNode("Identity", ["x"], ["y"])], {}, {"y": Value("y", FLOAT32, None)})
+    attrs = {
+        "int": 3,
+        "flag": True,
+        "float": 0.5,
+        "numpy_float": np.float32(0.25),
+        "text": "asymmetric",
+        "bytes": b"raw",
+        "ints": [1, 2],
+        "none": [],
+        "floats": [0.5, 2.0],
+        "words": ["a", "b"],
+        "tensor": Tensor.of(np.asarray([1, 2], np.int64)),
+        "graph": body,
+    }
+    graph = OnnxGraph(
+        ["x"],
+        ["z"],
+        [OnnxNode("Op", ["x"], ["z"], attrs, "com.microsoft")],
+        {},
+        {"x": Value("x", FLOAT32, ()), "z": Value("z", FLOAT32, (1, None))},
+    )
+    model, external = model_proto(graph)
+    assert external == {}
+    other = reread(model)
+    (made,) = other.graph.node
+    assert made.domain == "com.microsoft"
+    assert {(entry.domain, entry.version) for entry in other.opset_import} == {("", OPSET), ("com.microsoft", 1)}
+    said = {a.name: onnx.helper.get_attribute_value(a) for a in made.attribute}
+    assert said["int"] == 3
+    assert said["flag"] == 1
+    assert said["float"] == 0.5
+    assert said["numpy_float"] == 0.25
+    assert said["text"] == b"asymmetric"
+    assert said["bytes"] == b"raw"
+    assert list(said["ints"]) == [1, 2]
+    assert list(said["none"]) == []
+    assert list(said["floats"]) == [0.5, 2.0]
+    assert list(said["words"]) == [b"a", b"b"]
+    assert onnx.numpy_helper.to_array(said["tensor"]).tolist() == [1, 2]
+    assert said["graph"].node[0].op_type == "Identity"
+    assert not said["graph"].output[0].type.tensor_type.HasField("shape")
+
+
+def test_the_same_program_gives_the_same_bytes() -> None:
+    document = document_of(placeholder("x", (2,)), const("c", [1.0, 2.0]), node("y", "Add", "x", "c", T=FLOAT32))
+    made = [model_proto(lowered(build_program(document, ["y"])))[0].SerializeToString() for _ in range(2)]
+    assert made[0] == made[1]
