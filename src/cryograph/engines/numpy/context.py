@@ -1,0 +1,38 @@
+"""What a rule sees of the step that it computes, beside inputs and attributes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ...base.dtypes import DType
+from ...base.tensors import Array
+from ...program.program import Step
+
+RunBody = Callable[[str, Sequence[Array]], list[Array]]
+"""Runs one of the step's bodies by its name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One step. `xp` is the array namespace that rules compute with; `output_dtypes` are those that the program
+    says."""
+
+    xp: Any
+    step: Step
+    output_dtypes: tuple[DType, ...]
+    run_body: RunBody
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """The numpy dtype of the first output."""
+        held = self.output_dtypes[0].numpy
+        return np.dtype(object) if held is None else held
+
+
+Rule = Callable[..., Any]
+"""`rule(ctx, *inputs, **attributes)`: one array, or a tuple of them. Its keyword-only parameters are exactly the
+attributes that it takes."""

@@ -1,0 +1,76 @@
+"""Structured control flow, checks, and ops that do nothing to values."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...base.errors import RunError
+from ...base.tensors import Array
+from .context import Context, Rule
+
+
+def truth(x: Array) -> bool:
+    """Whether a condition holds: a scalar by its value, a string when it is not empty, any other array when it has
+    elements."""
+    if x.ndim:
+        return x.size > 0
+    return bool(x.item())
+
+
+def _if(ctx: Context, cond: Array, *inputs: Array) -> tuple[Array, ...]:
+    return tuple(ctx.run_body("then_branch" if truth(cond) else "else_branch", inputs))
+
+
+def _case(ctx: Context, branch_index: Array, *inputs: Array) -> tuple[Array, ...]:
+    count = sum(name.startswith("branches:") for name in ctx.step.bodies)
+    index = int(branch_index)
+    return tuple(ctx.run_body(f"branches:{index if 0 <= index < count else count - 1}", inputs))
+
+
+def _while(ctx: Context, *inputs: Array, maximum_iterations: int | None = None) -> tuple[Array, ...]:
+    values = list(inputs)
+    while truth(ctx.run_body("cond", values)[0]):
+        values = ctx.run_body("body", values)
+    return tuple(values)
+
+
+def _assert(ctx: Context, condition: Array, *data: Array, summarize: int = 3) -> tuple[()]:
+    if not np.all(condition):
+        shown = "; ".join(str(item.reshape(-1)[: summarize if summarize >= 0 else None].tolist()) for item in data)
+        raise RunError(f"the assertion failed: {shown}")
+    return ()
+
+
+def _check_numerics(ctx: Context, tensor: Array, *, message: bytes) -> Array:
+    if not np.isfinite(tensor).all():
+        kinds = [word for word, test in (("Inf", np.isinf), ("NaN", np.isnan)) if test(tensor).any()]
+        raise RunError(f"{message.decode('utf-8', 'replace')} : Tensor had {' and '.join(kinds)} values")
+    return tensor
+
+
+def _nothing(ctx: Context, *inputs: Array) -> tuple[()]:
+    return ()
+
+
+def _first(ctx: Context, x: Array, *data: Array, message: bytes = b"", first_n: int = -1, summarize: int = 3) -> Array:
+    return x
+
+
+def _const(ctx: Context, *, value: object) -> Array:
+    return np.asarray(value)
+
+
+RULES: dict[str, Rule] = {
+    "Assert": _assert,
+    "Case": _case,
+    "CheckNumerics": _check_numerics,
+    "CheckNumericsV2": _check_numerics,
+    "Const": _const,
+    "If": _if,
+    "NoOp": _nothing,
+    "Print": _first,
+    "StatelessCase": _case,
+    "StatelessIf": _if,
+    "StatelessWhile": _while,
+    "While": _while,
+}

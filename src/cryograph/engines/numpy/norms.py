@@ -1,0 +1,88 @@
+"""Batch norms of every age and local response normalisation."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...base.tensors import Array
+from .context import Context, Rule
+from .elementwise import wide
+from .windows import as_format, channels_last
+
+VECTORS = 6
+"""Outputs of the newest fused batch norm; older ones have fewer."""
+
+
+def _fused(
+    ctx: Context,
+    x: Array,
+    scale: Array,
+    offset: Array,
+    mean: Array,
+    variance: Array,
+    *,
+    epsilon: float = 1e-4,
+    exponential_avg_factor: float = 1.0,
+    data_format: bytes = b"NHWC",
+    is_training: bool = True,
+) -> tuple[Array, ...]:
+    """Normalises; in training by the batch's own mean and variance, whose averages are the second and third output
+    (there with the unbiased variance)."""
+    last = channels_last(wide(x), data_format)
+    axis = tuple(range(last.ndim - 1))
+    if is_training:
+        count = last.size // max(1, last.shape[-1])
+        batch_mean = last.mean(axis, dtype=np.float32)
+        batch_variance = np.square(last - batch_mean).mean(axis, dtype=np.float32)
+        unbiased = batch_variance * np.float32(count / max(1, count - 1))
+        factor = np.float32(exponential_avg_factor)
+        if exponential_avg_factor == 1.0:
+            out_mean, out_variance = batch_mean, unbiased
+        else:
+            out_mean = (1 - factor) * mean + factor * batch_mean
+            out_variance = (1 - factor) * variance + factor * unbiased
+        saved = (batch_mean, batch_variance)
+        used_mean, used_variance = batch_mean, batch_variance
+    else:
+        used_mean, used_variance = mean, variance
+        out_mean, out_variance, saved = mean, variance, (mean, variance)
+    factor_of_x = scale / np.sqrt(used_variance + np.float32(epsilon))
+    made = (last - used_mean) * factor_of_x + offset
+    vectors = [out_mean, out_variance, *saved, np.zeros((0,), np.float32)]
+    made = as_format(made, data_format).astype(ctx.dtype, copy=False)
+    return (made, *(v.astype(np.float32, copy=False) for v in vectors[: len(ctx.output_dtypes) - 1]))
+
+
+def _global(
+    ctx: Context,
+    t: Array,
+    m: Array,
+    v: Array,
+    beta: Array,
+    gamma: Array,
+    *,
+    variance_epsilon: float,
+    scale_after_normalization: bool,
+) -> Array:
+    factor = 1 / np.sqrt(v + np.asarray(variance_epsilon, v.dtype))
+    if scale_after_normalization:
+        factor = factor * gamma
+    return np.asarray((t - m) * factor + beta).astype(ctx.dtype, copy=False)
+
+
+def _lrn(
+    ctx: Context, x: Array, *, depth_radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5
+) -> Array:
+    values = wide(x)
+    squares = np.pad(np.square(values), [(0, 0)] * (x.ndim - 1) + [(depth_radius, depth_radius)])
+    sums = np.lib.stride_tricks.sliding_window_view(squares, 2 * depth_radius + 1, -1).sum(-1)
+    return np.asarray(values / (np.float32(bias) + np.float32(alpha) * sums) ** np.float32(beta)).astype(ctx.dtype)
+
+
+RULES: dict[str, Rule] = {
+    "BatchNormWithGlobalNormalization": _global,
+    "FusedBatchNorm": _fused,
+    "FusedBatchNormV2": _fused,
+    "FusedBatchNormV3": _fused,
+    "LRN": _lrn,
+}
