@@ -26,9 +26,10 @@ def _closed(g: Builder, graph: OnnxGraph) -> OnnxGraph:
         if name not in made or name in seen:
             own = g.name()
             graph.nodes.append(OnnxNode("Identity", [name], [own], {}))
-            if name in graph.known:
-                known = graph.known[name]
-                graph.known[own] = Value(own, known.dtype, known.shape)
+            known = graph.known.get(name) or g.known.get(name)
+            if known is None:
+                raise Refusal(f"nothing is known of {name!r}, which a body gives")
+            graph.known[own] = Value(own, known.dtype, known.shape)
             name = own
         seen.add(name)
         outputs.append(name)
@@ -46,7 +47,7 @@ def _dtypes(g: Builder, step: Step, name: str) -> list[Value]:
 
 
 def if_(
-    g: Builder, step: Step, condition: Value, *inputs: Value, then_branch: object, else_branch: object
+    g: Builder, step: Step, condition: Value, *inputs: Value, then_branch: object = None, else_branch: object = None
 ) -> list[Value]:
     """Both branches see the values that they are given as those of the graph around them."""
     flag = _condition(g, condition)
@@ -57,7 +58,7 @@ def if_(
     return g.ops("If", flag, dtypes=[k.dtype for k in kinds], then_branch=then, else_branch=other)
 
 
-def case(g: Builder, step: Step, index: Value, *inputs: Value, branches: object) -> list[Value]:
+def case(g: Builder, step: Step, index: Value, *inputs: Value, branches: object = None) -> list[Value]:
     """A chain of Ifs; the last branch also takes every index that is out of range."""
     if index.shape != ():
         raise Refusal("an index that is not known to be a scalar has no form in ONNX")
@@ -86,7 +87,7 @@ def _invariant(body: Program) -> list[bool]:
     return [origin.get(out) == name for name, out in zip(body.inputs, body.outputs, strict=True)]
 
 
-def while_(g: Builder, step: Step, *inputs: Value, cond: object, body: object) -> list[Value]:
+def while_(g: Builder, step: Step, *inputs: Value, cond: object = None, body: object = None) -> list[Value]:
     """ONNX's Loop: the condition is asked once before it and at the end of each round."""
     program = step.bodies["body"]
     still = _invariant(program)
@@ -107,8 +108,6 @@ def while_(g: Builder, step: Step, *inputs: Value, cond: object, body: object) -
             spec = program.specs[name]
             carried.append(Value(g.name(), spec.dtype.base, spec.shape))
             inner.append(carried[-1])
-    for value in carried:
-        g.known[value.name] = value
     round_ = g.body("body", inner)
     after_values = []
     for name, output, x, same in zip(round_.outputs, program.outputs, inputs, still, strict=True):
@@ -116,16 +115,16 @@ def while_(g: Builder, step: Step, *inputs: Value, cond: object, body: object) -
         after_values.append(x if same else Value(name, spec.dtype.base, spec.shape))
     test = g.body("cond", after_values)
     count, go_on = g.name(), g.name()
-    g.known[count], g.known[go_on] = Value(count, INT64, ()), Value(go_on, BOOL, ())
+    entries = [Value(count, INT64, ()), Value(go_on, BOOL, ()), *carried]
     kept = [name for name, same in zip(round_.outputs, still, strict=True) if not same]
     loop = _closed(
         g,
         OnnxGraph(
-            [count, go_on, *(value.name for value in carried)],
+            [value.name for value in entries],
             [*test.outputs, *kept],
             [*round_.nodes, *test.nodes],
             {},
-            {**round_.known, **test.known},
+            {**round_.known, **test.known, **{value.name: value for value in entries}},
         ),
     )
     moving = [x for x, same in zip(inputs, still, strict=True) if not same]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from .fuse import fuse
 from .layout import sink_transposes
 from .values import OnnxGraph
 
 
 def improve(graph: OnnxGraph) -> OnnxGraph:
     """The graph after all passes."""
-    return sweep(sink_transposes(graph))
+    return sweep(fuse(sink_transposes(graph)))
 
 
 def sweep(graph: OnnxGraph) -> OnnxGraph:

@@ -1,0 +1,84 @@
+"""The pass that joins neighbours into one node, where the runtime would not do so itself.
+
+1. Zeros padded around a picture become the padding of the convolution behind them.
+2. The same before a maximum pool, when nothing in the picture is negative: then zeros and nothing are the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ...base.tensors import Array
+from .values import OnnxGraph, OnnxNode
+
+
+class Neighbours:
+    """A graph with what gives each value. Rewrites look up the graph, and change the node that they are given."""
+
+    def __init__(self, graph: OnnxGraph) -> None:
+        self._graph = graph
+        self._maker = {name: node for node in graph.nodes for name in node.outputs}
+
+    def maker(self, name: str) -> OnnxNode | None:
+        """The node that gives a value."""
+        return self._maker.get(name)
+
+    def constant(self, name: str) -> Array | None:
+        """The values of a constant."""
+        tensor = self._graph.constants.get(name)
+        return None if tensor is None else tensor.numpy()
+
+
+def _pad_into_window(n: Neighbours, node: OnnxNode) -> None:
+    pad = n.maker(node.inputs[0])
+    if pad is None or pad.op != "Pad" or pad.attrs.get("mode", "constant") != "constant" or "auto_pad" in node.attrs:
+        return
+    widths = n.constant(pad.inputs[1])
+    filler = n.constant(pad.inputs[2]) if len(pad.inputs) > 2 and pad.inputs[2] else None
+    if widths is None or len(pad.inputs) > 3 or (len(pad.inputs) > 2 and (filler is None or filler.any())):
+        return
+    rank = len(widths) // 2
+    before, after = [int(w) for w in widths[:rank]], [int(w) for w in widths[rank:]]
+    if any(before[:2]) or any(after[:2]) or min(before) < 0 or min(after) < 0:
+        return
+    if node.op == "MaxPool" and not _is_never_negative(n, pad.inputs[0]):
+        return
+    grown = [*before[2:], *after[2:]]
+    pads = [old + new for old, new in zip(node.attrs.get("pads", [0] * len(grown)), grown, strict=True)]
+    kernel = node.attrs.get("kernel_shape")
+    # A pool's window may not lie in the padding alone; a convolution's may, but the runtime is fast only otherwise.
+    if kernel is None or any(p >= k for p, k in zip(pads, [*kernel, *kernel], strict=True)):
+        return
+    node.inputs[0] = pad.inputs[0]
+    node.attrs["pads"] = pads
+
+
+def _is_never_negative(n: Neighbours, name: str) -> bool:
+    node = n.maker(name)
+    if node is None:
+        return False
+    if node.op == "Clip" and len(node.inputs) > 1 and node.inputs[1]:
+        low = n.constant(node.inputs[1])
+        return low is not None and bool(low >= 0)
+    return node.op in ("Relu", "Sigmoid", "Softplus", "Exp", "Abs")
+
+
+Rewrite = Callable[[Neighbours, OnnxNode], None]
+
+REWRITES: tuple[tuple[str, Rewrite], ...] = (
+    ("Conv", _pad_into_window),  # 1
+    ("MaxPool", _pad_into_window),  # 2
+)
+
+
+def fuse(graph: OnnxGraph) -> OnnxGraph:
+    """The same graph with neighbours joined; nodes that nobody reads any more are still there."""
+    rewrites: dict[str, list[Rewrite]] = {}
+    for op, rewrite in REWRITES:
+        rewrites.setdefault(op, []).append(rewrite)
+    neighbours = Neighbours(graph)
+    for node in graph.nodes:
+        if not node.domain:
+            for rewrite in rewrites.get(node.op, ()):
+                rewrite(neighbours, node)
+    return graph

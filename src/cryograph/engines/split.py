@@ -1,0 +1,260 @@
+"""The engine `auto`: the largest pieces that ONNX Runtime can take run there, the rest on numpy, also inside loops.
+
+A program that needs both becomes a program for numpy in which each piece is one step. Pieces are found in linear time:
+a step's level is the number of times that the values it needs changed engines; all steps of one level on one engine
+form a piece, so no two pieces wait for each other.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from ..base.errors import RunError, UnsupportedError
+from ..base.tensors import Array
+from ..program.program import Program, Step
+from .engine import Prepared, Runner, Unsupported
+from .numpy.engine import Numpy
+from .numpy.rules import RULES
+from .onnxruntime.lower import Lowering, results
+from .onnxruntime.passes import improve
+from .onnxruntime.session import Session, SessionSettings
+
+PIECE = "cryograph.Piece"
+"""The op of a step that stands for a piece."""
+
+SMALL = 1024
+"""Elements up to which a step is cheap: it goes to the engine of its neighbours, and is no reason to change engines."""
+
+WORTH_STEPS = 8
+WORTH_ELEMENTS = 1 << 14
+"""A piece is worth a session (0.6 ms to make, 4 µs a call) from this many steps or elements on, or with a heavy op."""
+
+HEAVY = frozenset(
+    {
+        *("AvgPool", "AvgPool3D", "MaxPool", "MaxPool3D", "LRN", "ResizeBilinear", "NonMaxSuppressionV3"),
+        *("Conv2D", "Conv2DBackpropInput", "Conv3D", "Conv3DBackpropInputV2", "DepthwiseConv2dNative", "_FusedConv2D"),
+        *("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"),
+        *("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum", "MatMul", "_FusedMatMul"),
+    }
+)
+"""Ops that are always worth a session."""
+
+
+class Piece:
+    """Some steps on ONNX Runtime. What the runtime finds at fault while it runs, numpy runs once more, for its answer
+    or for an error in the words of the step."""
+
+    def __init__(self, part: Program, session: Session) -> None:
+        self.part = part
+        self._session = session
+        self._reference: Runner | None = None
+        self._lock = threading.Lock()
+
+    def __call__(self, arrays: Sequence[Array]) -> list[Array]:
+        try:
+            return self._session(arrays)
+        except RunError as error:
+            return self._again(arrays, error)
+
+    def _again(self, arrays: Sequence[Array], error: RunError) -> list[Array]:
+        with self._lock:
+            if self._reference is None:
+                try:
+                    self._reference = Numpy().prepare(self.part)
+                except UnsupportedError:
+                    raise error from None
+        return self._reference(arrays)
+
+
+@dataclass(frozen=True, slots=True)
+class Auto:
+    """ONNX Runtime where it can, numpy where it must."""
+
+    name: str = "auto"
+    settings: SessionSettings = field(default_factory=SessionSettings)
+
+    def missing(self, program: Program) -> list[Unsupported]:
+        """The steps that neither engine can take."""
+        lowering = Lowering(program)
+        if not lowering.refusals:
+            return []
+        return list(_lacking(program, lowering))
+
+    def prepare(self, program: Program) -> Runner:
+        """A callable that runs the program on both engines; UnsupportedError when a step fits neither."""
+        return self.split(program).run
+
+    def split(self, program: Program) -> Prepared:
+        """The same, with the pieces in words."""
+        lowering = Lowering(program)
+        if not lowering.refusals:
+            session = Session(improve(lowering.whole()), self.settings)
+            count = len(program.steps)
+            return Prepared(Piece(program, session), (f"onnxruntime: all {count} steps",))
+        lacking = list(_lacking(program, lowering))
+        if lacking:
+            listed = "; ".join(f"{item.step.name} ({item.step.op}): {item.reason}" for item in lacking[:5])
+            more = f"; and {len(lacking) - 5} more" if len(lacking) > 5 else ""
+            raise UnsupportedError(f"No engine can take {len(lacking)} of {len(program.steps)} steps: {listed}{more}.")
+        words: list[str] = []
+        hosted = self._host(program, lowering, words, "")
+        return Prepared(Numpy(rules={PIECE: _run_piece}).prepare(hosted), tuple(words))
+
+    def _host(self, program: Program, lowering: Lowering, words: list[str], where: str) -> Program:
+        """The program for numpy in which pieces are single steps, bodies included."""
+        plan = _Plan(program, lowering)
+        groups = plan.pieces()
+        members = {index for group in groups.values() for index in group}
+        steps: list[tuple[int, int, Step]] = []
+        left: list[str] = []
+        for index, step in enumerate(program.steps):
+            if index in members:
+                continue
+            if step.bodies:
+                bodies = {
+                    name: self._body(body, words, f"{where}{step.name}/{name}: ") for name, body in step.bodies.items()
+                }
+                step = replace(step, bodies=bodies)
+            steps.append((plan.levels[index], index, step))
+            left.append(step.op)
+        for level, group in sorted(groups.items()):
+            piece = self._piece(program, lowering, group, plan)
+            name = f"piece {level // 2 + 1}"
+            made = Step(name, PIECE, piece.part.inputs, piece.part.outputs, {"piece": piece})
+            steps.append((level, group[0], made))
+            words.append(f"{where}onnxruntime: {len(group)} steps")
+        if left:
+            listed = ", ".join(dict.fromkeys(left))
+            words.append(f"{where}numpy: {len(left)} steps ({listed})")
+        steps.sort(key=lambda item: item[:2])
+        hosted = tuple(step for _, _, step in steps)
+        read = {name for step in hosted for name in step.inputs}.union(results(program))
+        constants = {name: tensor for name, tensor in program.constants.items() if name in read}
+        return replace(program, steps=hosted, constants=constants)
+
+    def _body(self, body: Program, words: list[str], where: str) -> Program:
+        return self._host(body, Lowering(body), words, where)
+
+    def _piece(self, program: Program, lowering: Lowering, group: list[int], plan: _Plan) -> Piece:
+        inputs, outputs = plan.seams(group)
+        steps = tuple(program.steps[index] for index in group)
+        part = Program(inputs, outputs, steps, program.constants, program.specs)
+        heavy = any(step.op in HEAVY or step.bodies for step in steps)
+        settings = self.settings if heavy else SessionSettings(threads=1)
+        return Piece(part, Session(improve(lowering.graph(group, inputs, outputs)), settings))
+
+
+def _run_piece(ctx: Any, *inputs: Array, piece: Piece) -> tuple[Array, ...]:
+    return tuple(piece(inputs))
+
+
+def _lacking(program: Program, lowering: Lowering) -> Iterator[Unsupported]:
+    """Steps that neither engine takes, looked for in bodies where a step has them."""
+    alone = Numpy(rules={PIECE: _run_piece})
+    for index in lowering.refusals:
+        step = program.steps[index]
+        if step.bodies:
+            for body in step.bodies.values():
+                inner = Lowering(body)
+                yield from _lacking(body, inner)
+            step = replace(step, bodies={name: replace(body, steps=()) for name, body in step.bodies.items()})
+        yield from alone.missing(Program((), (), (step,), program.constants, program.specs))
+
+
+class _Plan:
+    """Which step runs where. Levels are even on numpy and odd on ONNX Runtime."""
+
+    def __init__(self, program: Program, lowering: Lowering) -> None:
+        self.program = program
+        self._refused = set(lowering.refusals)
+        self._cheap = {
+            index
+            for index, step in enumerate(program.steps)
+            if index not in self._refused and (lowering.is_alias(index) or _is_cheap(program, step))
+        }
+        self._ends = set(results(program))
+        self._readers: dict[str, list[int]] = {}
+        for index, step in enumerate(program.steps):
+            for name in step.inputs:
+                self._readers.setdefault(name, []).append(index)
+        self.levels: list[int] = []
+
+    def pieces(self) -> dict[int, list[int]]:
+        """The steps of each piece, by level. What is not worth a session stays on numpy, which may join other parts."""
+        while True:
+            self._assign()
+            groups: dict[int, list[int]] = {}
+            for index, level in enumerate(self.levels):
+                if level % 2:
+                    groups.setdefault(level, []).append(index)
+            small = [level for level, group in groups.items() if self._can_leave(group) and not self._is_worth(group)]
+            if not small:
+                return groups
+            for level in small:
+                self._refused.update(groups[level])
+                self._cheap.difference_update(groups[level])
+
+    def _assign(self) -> None:
+        steps = self.program.steps
+        level: dict[str, int] = {}
+        self.levels = []
+        for index, step in enumerate(steps):
+            here = max((level.get(name, 0) for name in step.inputs), default=0)
+            if index not in self._cheap:
+                here += (here % 2) if index in self._refused else (1 - here % 2)
+            self.levels.append(here)
+            for name in step.outputs:
+                level[name] = here
+        # A cheap step on numpy that only a piece reads goes into that piece.
+        for index in range(len(steps) - 1, -1, -1):
+            here = self.levels[index]
+            if index in self._cheap and here % 2 == 0:
+                readers = [self.levels[i] for name in steps[index].outputs for i in self._readers.get(name, ())]
+                if readers and min(readers) == here + 1:
+                    self.levels[index] = here + 1
+
+    def _is_worth(self, group: list[int]) -> bool:
+        steps = [self.program.steps[index] for index in group]
+        if any(step.op in HEAVY or step.bodies for step in steps):
+            return True
+        elements = sum(_elements(self.program, name) for step in steps for name in step.outputs)
+        return len(steps) >= WORTH_STEPS or elements >= WORTH_ELEMENTS
+
+    def _can_leave(self, group: list[int]) -> bool:
+        return all(self.program.steps[index].op in RULES for index in group)
+
+    def seams(self, group: list[int]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+        """The values that flow into a piece, and those that flow out of it."""
+        inside = set(group)
+        made = {name for index in group for name in self.program.steps[index].outputs}
+        taken: dict[str, None] = {}
+        given: dict[str, None] = {}
+        for index in group:
+            step = self.program.steps[index]
+            for name in step.inputs:
+                if name not in made and name not in self.program.constants:
+                    taken[name] = None
+            for name in step.outputs:
+                if name in self._ends or any(reader not in inside for reader in self._readers.get(name, ())):
+                    given[name] = None
+        return tuple(taken), tuple(given)
+
+
+def _elements(program: Program, name: str) -> int:
+    """About how many elements a value has; a size that is not known counts for 8."""
+    shape = program.specs[name].shape
+    if shape is None:
+        return SMALL
+    count = 1
+    for size in shape:
+        count *= 8 if size is None else size
+    return count
+
+
+def _is_cheap(program: Program, step: Step) -> bool:
+    if step.op in HEAVY or step.bodies:
+        return False
+    return all(_elements(program, name) <= SMALL for name in (*step.inputs, *step.outputs))
