@@ -31,9 +31,12 @@ class Prepared:
 
 
 class Engine(Protocol):
-    """An engine. `name` is what users write in `engine="..."`."""
+    """An engine, as users name it in `engine="..."`."""
 
-    name: str
+    @property
+    def name(self) -> str:
+        """What users write."""
+        ...
 
     def missing(self, program: Program) -> list[Unsupported]:
         """The steps that this engine cannot take, bodies included; empty when it can run the whole program."""
