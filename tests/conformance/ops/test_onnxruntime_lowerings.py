@@ -24,7 +24,10 @@ from cryograph.engines.onnxruntime.session import Session
 from cryograph.ops.signatures import default_attrs, number_of_outputs, output_types, signature
 from cryograph.program.program import Program, Spec, Step
 
-from .onnxruntime_cases import CASES, Lowered
+from . import onnxruntime_cases, onnxruntime_shape_cases
+from .onnxruntime_cases import Lowered
+
+CASES = [*onnxruntime_cases.CASES, *onnxruntime_shape_cases.CASES]
 
 
 def ask_tensorflow(case: Lowered) -> list[np.ndarray[Any, Any]]:
