@@ -20,7 +20,7 @@ from ..base.errors import FormatError, LimitError
 from ..base.files import MemoryFile
 from ..base.tensors import Tensor
 from . import messages as pb
-from .records import BYTES, MAX_NESTING, Walker, short_name
+from .records import BYTES, Walker, short_name
 from .scan import Kind, kind_of
 from .tensor_proto import KEY_TAG, MAX_PARSED, TensorTable, encoded, encoded_size, table_entry
 from .varint import varint
@@ -105,8 +105,8 @@ def _parts(message: Message, table: TensorTable) -> list[_Part]:
         data = message.SerializeToString(deterministic=True)
     except EncodeError as error:
         raise LimitError(
-            f"The {short_name(message.DESCRIPTOR.full_name)} has more than {MAX_PARSED} bytes besides the tensors of"
-            f" its table, or parts that lie more than {MAX_NESTING} deep in each other: {error}."
+            f"The {short_name(message.DESCRIPTOR.full_name)} cannot be serialized, most likely as it takes more than"
+            f" {MAX_PARSED} bytes besides the tensors of its table: {error}."
         ) from error
     keys = []
     found = data.find(KEY_TAG)

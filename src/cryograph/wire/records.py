@@ -22,6 +22,7 @@ MAX_NESTING = 100
 MAX_FIELD_NUMBER = (1 << 29) - 1
 
 _HEADER = 2 * MAX_VARINT
+_QUICK = 5
 _SMALLEST_READ = 8 << 10
 _LARGEST_READ = 1 << 20
 
@@ -58,6 +59,8 @@ class Walker:
 
     def bytes_at(self, start: int, end: int) -> bytes:
         """A range of the file."""
+        if start == end:
+            return b""
         if self._base <= start and end <= self._base + len(self._data):
             return self._data[start - self._base : end - self._base]
         return self.file.read(start, end - start)
@@ -83,13 +86,19 @@ class Walker:
             data = self._data
             key = data[index]
             wire = key & 7
-            # The usual field: a number below 16 and less than 16 KiB. All others take the long way.
-            if wire == BYTES and 8 <= key < 0x80 and index + 2 < len(data) and data[index + 2] < 0x80:
+            # The usual field: a number below 16 and a length of less than 256 MiB. All others take the long way.
+            if wire == BYTES and 8 <= key < 0x80 and index + _QUICK <= len(data) and data[index + 4] < 0x80:
                 length = data[index + 1]
                 body = position + 2
                 if length >= 0x80:
                     length += (data[index + 2] - 1) << 7
                     body += 1
+                    if length >= 1 << 14:
+                        length += (data[index + 3] - 1) << 14
+                        body += 1
+                        if length >= 1 << 21:
+                            length += (data[index + 4] - 1) << 21
+                            body += 1
                 stop = body + length
                 if stop > end:
                     self._sticks_out(key >> 3, position, body, stop, end, name)

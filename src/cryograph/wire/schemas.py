@@ -49,7 +49,10 @@ class Schema:
         """The class of a message, an enum, or the number of an enum value."""
         self.pool()
         value = self._found[name]
-        return _class(value) if hasattr(value, "fields_by_name") else value
+        if hasattr(value, "fields_by_name"):
+            with self._lock:  # the runtime in pure Python would make a class for each thread that asks
+                return _class(value)
+        return value
 
     def _load(self) -> DescriptorPool:
         from google.protobuf.descriptor_pool import DescriptorPool
