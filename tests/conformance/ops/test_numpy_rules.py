@@ -8,10 +8,15 @@ import pytest
 from cryograph.engines.numpy.engine import Numpy
 
 from .numpy_cases import CASES as NUMPY_CASES
-from .onnxruntime_cases import CASES, Lowered
-from .test_onnxruntime_lowerings import ask_tensorflow, program_of
+from .onnxruntime_cases import Lowered
+from .test_onnxruntime_lowerings import CASES, ask_tensorflow, program_of
 
-ALL = [*CASES, *NUMPY_CASES]
+def is_refused(case: Lowered) -> bool:
+    """TensorFlow's kernel answers averages over channels with an empty tensor; ours refuses them."""
+    return case.op == "AvgPool" and case.attrs["ksize"][-1] != 1
+
+
+ALL = [case for case in [*CASES, *NUMPY_CASES] if not is_refused(case)]
 
 
 @pytest.mark.parametrize("case", ALL, ids=lambda c: c.op)

@@ -142,6 +142,8 @@ class Builder:
         """`x` in another dtype; done at once for small constants."""
         if x.dtype == dtype:
             return x
+        if dtype not in ELEMENT_TYPES:
+            raise Refusal(f"ONNX Runtime does not take the dtype {dtype} here")
         if x.array is not None and x.array.size <= SMALL:
             return self.const(x.array.astype(dtype.numpy), dtype)
         return self.op("Cast", x, dtype=dtype, shape=x.shape, to=ELEMENT_TYPES[dtype])
