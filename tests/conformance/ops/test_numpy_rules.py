@@ -11,6 +11,7 @@ from .numpy_cases import CASES as NUMPY_CASES
 from .onnxruntime_cases import Lowered
 from .test_onnxruntime_lowerings import CASES, ask_tensorflow, program_of
 
+
 def is_refused(case: Lowered) -> bool:
     """TensorFlow's kernel answers averages over channels with an empty tensor; ours refuses them."""
     return case.op == "AvgPool" and case.attrs["ksize"][-1] != 1

@@ -184,7 +184,7 @@ def _strided_slice(
 def _clamped(index: tuple[Any, ...], shape: tuple[int, ...]) -> tuple[Any, ...]:
     """Numpy reads a negative end below -size as 0 for positive steps, as TensorFlow does, but as 'nothing left' for
     negative ones where TensorFlow means 'to the first'."""
-    found = []
+    found: list[Any] = []
     axis = 0
     for part in index:
         if part is None:
@@ -230,7 +230,7 @@ def _range(ctx: Context, start: Array, limit: Array, delta: Array) -> Array:
     count = max(
         0, int(np.ceil(np.abs((float(limit) - float(start)) / float(delta)))) if (limit - start) * delta > 0 else 0
     )
-    return (start + np.arange(count).astype(ctx.dtype) * delta).astype(ctx.dtype)
+    return np.asarray((start + np.arange(count).astype(ctx.dtype) * delta).astype(ctx.dtype))
 
 
 def _lin_space(ctx: Context, start: Array, stop: Array, num: Array) -> Array:
@@ -242,7 +242,7 @@ def _lin_space(ctx: Context, start: Array, stop: Array, num: Array) -> Array:
     step = (stop - start) / ctx.dtype.type(count - 1)
     made = (start + step * np.arange(count).astype(ctx.dtype)).astype(ctx.dtype)
     made[-1] = stop
-    return made
+    return np.asarray(made)
 
 
 def _broadcast_to(ctx: Context, x: Array, shape: Array) -> Array:
@@ -395,7 +395,7 @@ def _in_top_k(ctx: Context, predictions: Array, targets: Array, k: Array) -> Arr
     rows = np.arange(len(targets))
     good = (targets >= 0) & (targets < predictions.shape[1])
     mine = predictions[rows, np.where(good, targets, 0)]
-    return good & np.isfinite(mine) & ((predictions > mine[:, None]).sum(1) < int(k))
+    return np.asarray(good & np.isfinite(mine) & ((predictions > mine[:, None]).sum(1) < int(k)))
 
 
 def _in_top_k_v1(ctx: Context, predictions: Array, targets: Array, *, k: int) -> Array:
@@ -482,7 +482,7 @@ def _diag_part(ctx: Context, x: Array) -> Array:
 
 
 def _matrix_diag(ctx: Context, x: Array) -> Array:
-    return x[..., None] * np.eye(x.shape[-1], dtype=x.dtype)
+    return np.asarray(x[..., None] * np.eye(x.shape[-1], dtype=x.dtype))
 
 
 def _matrix_diag_part(ctx: Context, x: Array) -> Array:
@@ -587,6 +587,7 @@ RULES: dict[str, Rule] = {
     "Pad": _pad,
     "PadV2": _pad,
     "ParallelDynamicStitch": _dynamic_stitch,
+    "PlaceholderWithDefault": _same,
     "PreventGradient": _same,
     "Range": _range,
     "Rank": _rank,

@@ -116,7 +116,7 @@ def _area(ctx: Context, images: Array, size: Array, *, align_corners: bool = Fal
         for place in range(target):
             start, stop = np.float32(place) * scale, np.float32(place + 1) * scale
             for source in range(int(np.floor(start)), int(np.ceil(stop))):
-                part = min(source + 1, stop) - max(source, start)
+                part = min(float(source + 1), float(stop)) - max(float(source), float(start))
                 weights[place, min(max(source, 0), total - 1)] += part / scale
         values = np.moveaxis(np.tensordot(values, weights, (axis, 1)), -1, axis)
     return np.ascontiguousarray(values).astype(ctx.dtype, copy=False)

@@ -29,7 +29,7 @@ def _mat_mul(
     grad_b: bool = False,
 ) -> Array:
     left, right = _transposed(wide(a), transpose_a, False), _transposed(wide(b), transpose_b, False)
-    return np.matmul(left, right).astype(ctx.dtype, copy=False)
+    return np.asarray(np.matmul(left, right).astype(ctx.dtype, copy=False))
 
 
 def _batch_mat_mul(
@@ -45,7 +45,7 @@ def _batch_mat_mul(
     left, right = _transposed(wide(x), False, adj_x), _transposed(wide(y), False, adj_y)
     if left.dtype != right.dtype or left.dtype.itemsize < ctx.dtype.itemsize:
         left, right = left.astype(ctx.dtype), right.astype(ctx.dtype)
-    return np.matmul(left, right).astype(ctx.dtype, copy=False)
+    return np.asarray(np.matmul(left, right).astype(ctx.dtype, copy=False))
 
 
 def _einsum(ctx: Context, *inputs: Array, equation: bytes) -> Array:

@@ -38,7 +38,7 @@ def _sum(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
 
 
 def _prod(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
-    return np.prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+    return np.asarray(np.prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype))
 
 
 def _mean(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
@@ -48,22 +48,22 @@ def _mean(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
         if count == 0:
             return total
         quotient = total // x.dtype.type(count)
-        return quotient + ((quotient < 0) & (quotient * x.dtype.type(count) != total))
+        return np.asarray(quotient + ((quotient < 0) & (quotient * x.dtype.type(count) != total)))
     return np.asarray(total / x.dtype.type(count)) if count else np.full_like(total, np.nan)
 
 
 def _max(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     lowest = -np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).min
-    return np.max(x, axis=axis, keepdims=keepdims, initial=lowest)
+    return np.asarray(np.max(x, axis=axis, keepdims=keepdims, initial=lowest))
 
 
 def _min(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
     highest = np.inf if x.dtype.kind == "f" else np.iinfo(x.dtype).max
-    return np.min(x, axis=axis, keepdims=keepdims, initial=highest)
+    return np.asarray(np.min(x, axis=axis, keepdims=keepdims, initial=highest))
 
 
 def _norm(x: Array, axis: tuple[int, ...], keepdims: bool) -> Array:
-    return np.sqrt(np.sum(np.square(np.abs(x)), axis=axis, keepdims=keepdims))
+    return np.asarray(np.sqrt(np.sum(np.square(np.abs(x)), axis=axis, keepdims=keepdims)))
 
 
 def _arg(function: Callable[..., Any]) -> Rule:

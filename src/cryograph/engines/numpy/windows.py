@@ -258,7 +258,9 @@ def _pool(
     last = channels_last(x, data_format)
     over_channels = ksize[1] if data_format.startswith(b"NC") else ksize[-1]
     if over_channels != 1:
-        return _depth_pool(last, over_channels, is_max).astype(ctx.dtype, copy=False)
+        if not is_max:
+            raise RunError("averages over channels are not taken; TensorFlow has no kernel for them either")
+        return np.asarray(last.reshape(*last.shape[:-1], last.shape[-1] // over_channels, over_channels).max(-1))
     windows, steps = spatial(ksize, data_format), spatial(strides, data_format)
     pairs = paddings(padding, last.shape[1:-1], windows, steps, _explicit(explicit, data_format))
     ones = [1] * len(windows)
@@ -271,11 +273,6 @@ def _pool(
         inside = _padded(np.ones((1, *last.shape[1:-1], 1), total.dtype), pairs)
         made = total / view_of_windows(inside, windows, steps, ones).sum(axis)
     return as_format(made, data_format).astype(ctx.dtype, copy=False)
-
-
-def _depth_pool(x: Array, size: int, is_max: bool) -> Array:
-    parts = x.reshape(*x.shape[:-1], x.shape[-1] // size, size)
-    return np.asarray(parts.max(-1) if is_max else parts.mean(-1))
 
 
 def _max_pool(
