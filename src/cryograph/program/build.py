@@ -27,6 +27,7 @@ from .holders import MISSING
 from .program import Program, Spec, State, Step
 from .resolve import StatePart, resolve
 from .settle import settle
+from .structure import structure
 
 PLACEHOLDERS = INPUT_OPS - {"PlaceholderWithDefault"}
 
@@ -80,6 +81,7 @@ def build_program(
         raise InputError(f"These inputs are given twice: {', '.join(twice)}.")
     facts = _feed_facts(graph, feeds)
     draft = Caller(graph).read(wanted, feeds)
+    structure(draft, graph.producer)
     state = resolve(draft, document, all_state)
     draft.results += [part.result for part in state]
     facts += [Fact(part.part.dtype, part.part.shape) for part in state]

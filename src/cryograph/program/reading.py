@@ -180,6 +180,8 @@ class _Reading:
             controls = [self._keys.get(control, control) for control in controls]
         if self._arguments:
             controls = [c for c in controls if c not in self._arguments]
+        if self._path and "frame_name" in attrs:  # a loop in a function is another one for each call
+            attrs["frame_name"] = self._path.encode() + attrs["frame_name"]
         key = self._keys.get(name, name) if self._keys else name
         return Op(key, self._path + name, node.proto.op, values, controls, attrs, count)
 

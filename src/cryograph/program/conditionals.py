@@ -1,0 +1,294 @@
+"""TF1's conditionals become If.
+
+`guards` tells under which conditions each op runs. Merges that always run and choose by the same predicate become one
+If: its branches hold what their inputs need of ops that do not always run; what always runs stays outside and comes in
+as an input. Conditionals inside move into the branches as they are, and are structured there.
+
+1. Merges of one predicate of which one needs the other become several Ifs, in order of their stages (how many Merges
+   lie before).
+2. What such an If needs of a branch of an earlier one (gradients do) is given out by that one.
+3. An op with an effect that runs under a condition, and that no Merge needs, becomes an If without results.
+4. An output that only sometimes runs has no value else: it is refused, as TensorFlow fails to fetch it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from ..base.dtypes import BOOL, FLOAT32
+from ..base.errors import Error, UnsupportedError
+from ..base.tensors import Tensor
+from ..ops.signatures import output_types
+from .draft import Draft, Op, index_of, key_of
+from .effects import has_effect
+from .fold import is_pure
+from .guards import NEVER, Guards, Literal, show
+from .known import Known
+from .loops import MERGES, SWITCHES
+
+
+@dataclass(slots=True, eq=False)
+class _Conditional:
+    """One If under construction. Values in branches are called as they are outside."""
+
+    predicate: str
+    key: str
+    name: str
+    merges: list[str] = field(default_factory=list)
+    acting: dict[bool, list[str]] = field(default_factory=lambda: {False: [], True: []})
+    branches: dict[bool, Draft] = field(default_factory=lambda: {False: Draft(), True: Draft()})
+    captured: dict[str, None] = field(default_factory=dict)
+    controls: dict[str, None] = field(default_factory=dict)
+    given: dict[str, str] = field(default_factory=dict)
+
+
+def structure_conditionals(draft: Draft, producer: int) -> None:
+    """Replaces the outermost conditionals of a draft by If ops. UnsupportedError for what has no such form."""
+    if any(op.op in SWITCHES or op.op in MERGES for op in draft.ops.values()):
+        _Structuring(draft, producer).run()
+
+
+class _Structuring:
+    """The work on one draft."""
+
+    def __init__(self, draft: Draft, producer: int) -> None:
+        self._draft = draft
+        self._known = Known(draft, producer)
+        self._guards = Guards(draft, self._known)
+        self._owner: dict[str, tuple[_Conditional, bool]] = {}
+        self._replaced: dict[str, str] = {}
+
+    def run(self) -> None:
+        draft, guards = self._draft, self._guards
+        conditionals = self._grouped()
+        for conditional in conditionals:
+            self._fill(conditional)
+        left = [op for op in list(draft.ops.values()) if self._is_left_over(op)]
+        if left:
+            found: dict[str, _Conditional] = {}
+            for op in left:
+                predicate, outcome = self._outermost(op)
+                conditional = found.setdefault(predicate, self._new(predicate, op))
+                conditional.acting[outcome].append(op.key)
+            for conditional in found.values():
+                self._fill(conditional)
+            conditionals += found.values()
+        for value in draft.results:
+            self._require_always(value)
+        draft.ops = {
+            key: op
+            for key, op in draft.ops.items()
+            if not guards.of(key) and op.op not in SWITCHES and op.op not in MERGES
+        }
+        for conditional in conditionals:
+            self._require_always(conditional.predicate)
+            self._add(conditional)
+        for op in draft.ops.values():
+            op.inputs = [self._final(value) for value in op.inputs]
+            op.controls = self._controls(op.controls)
+        draft.results = [self._final(value) for value in draft.results]
+
+    def _grouped(self) -> list[_Conditional]:
+        """The Merges that always run, those of one predicate and one stage together."""
+        groups: dict[tuple[int, str], _Conditional] = {}
+        for choice in self._guards.choices.values():
+            if self._guards.of(choice.key):
+                continue
+            place = (self._guards.stages[choice.key], choice.predicate)
+            if place not in groups:
+                groups[place] = self._new(choice.predicate, self._draft.ops[choice.key])
+            groups[place].merges.append(choice.key)
+        return [groups[place] for place in sorted(groups, key=lambda place: place[0])]
+
+    def _new(self, predicate: str, op: Op) -> _Conditional:
+        scope = op.name.rpartition("/")[0] or op.name
+        key = self._draft.unique(op.key.rpartition("/")[0] or op.key)
+        self._draft.add(Op(key, scope, "NoOp", [], count=0))  # keeps the key
+        return _Conditional(predicate, key, scope)
+
+    # Case 3 and 4
+
+    def _is_left_over(self, op: Op) -> bool:
+        guard = self._guards.of(op.key)
+        return bool(guard) and guard is not NEVER and has_effect(op) and op.key not in self._owner
+
+    def _outermost(self, op: Op) -> Literal:
+        """The literal of an op's guard whose predicate is there first."""
+        guards = self._guards
+
+        def place(literal: Literal) -> tuple[int, int, str]:
+            predicate = literal[0]
+            return len(guards.of_value(predicate)), guards.stages.get(key_of(predicate), 0), predicate
+
+        return min(guards.of(op.key), key=place)
+
+    def _require_always(self, value: str) -> None:
+        guard = self._guards.of_value(value)
+        if guard is NEVER:
+            raise UnsupportedError(
+                f"{value} is never computed: it is in a branch that the graph's constants (or defaults) rule out."
+            )
+        if guard:
+            raise UnsupportedError(
+                f"{value} is computed only when {show(guard)}; ask for what the Merge behind it gives, or make that a "
+                "constant."
+            )
+
+    # Branches
+
+    def _fill(self, conditional: _Conditional) -> None:
+        """Moves what the results need into the branches."""
+        for outcome in (False, True):
+            branch = conditional.branches[outcome]
+            waiting = list(conditional.acting[outcome])
+            results = []
+            for key in conditional.merges:
+                choice = self._guards.choices[key]
+                results.append(self._take(conditional, outcome, choice.then if outcome else choice.otherwise, waiting))
+            while waiting:
+                key = waiting.pop()
+                if key in branch.ops:
+                    continue
+                op = self._draft.ops[key]
+                self._note_owner(op, conditional, outcome)
+                copy = Op(op.key, op.name, op.op, [], [], op.attrs, op.count, op.bodies)
+                branch.ops[key] = copy
+                copy.inputs = [self._take(conditional, outcome, value, waiting) for value in op.inputs]
+                for control in op.controls:
+                    self._wait(conditional, outcome, control, copy, waiting)
+            branch.results = results
+            self._in_draft_order(branch)
+        for index, key in enumerate(conditional.merges):
+            self._replaced[f"{key}:0"] = f"{conditional.key}:{index}"
+
+    def _in_draft_order(self, branch: Draft) -> None:
+        if len(branch.ops) > 1:
+            order = {key: number for number, key in enumerate(self._draft.ops)}
+            keys = sorted(branch.ops, key=lambda key: order.get(key, -1))
+            branch.ops = {key: branch.ops[key] for key in keys}
+
+    def _take(self, conditional: _Conditional, outcome: bool, value: str, waiting: list[str]) -> str:
+        """What a value is called in a branch: it is moved there, taken in from outside, or known there."""
+        draft, guards = self._draft, self._guards
+        branch = conditional.branches[outcome]
+        literal = (conditional.predicate, outcome)
+        while True:
+            while value in guards.aliases:
+                value = guards.aliases[value]
+            op = draft.maker(value)
+            if op is None or op.op not in SWITCHES:
+                break
+            root = guards.root(op.inputs[1])
+            if root == conditional.predicate or guards.outcome(root) is not None:
+                value = op.inputs[0]
+            else:
+                break
+        if guards.root(value) == conditional.predicate:
+            return self._predicate(branch, conditional.predicate, outcome)
+        guard = guards.of_value(value)
+        if not guard:
+            if op is not None and op.op == "Const":
+                branch.ops.setdefault(op.key, Op(op.key, op.name, op.op, [], [], op.attrs, 1))
+                return value
+            conditional.captured[value] = None
+            return value
+        if op is None:
+            return value
+        owner = self._owner.get(op.key)
+        if owner is not None and owner != (conditional, outcome):
+            earlier, side = owner
+            if side == outcome and earlier.predicate == conditional.predicate and guard == frozenset({literal}):
+                conditional.captured[self._given(earlier, side, value)] = None
+                return self._given(earlier, side, value)
+            if not is_pure(op.op):
+                raise UnsupportedError(f"{op} runs in two conditionals of its predicates; that cannot be run.")
+        waiting.append(op.key)
+        return value
+
+    def _note_owner(self, op: Op, conditional: _Conditional, outcome: bool) -> None:
+        if op.op != "Const" and op.op not in SWITCHES:
+            self._owner.setdefault(op.key, (conditional, outcome))
+
+    def _predicate(self, branch: Draft, predicate: str, outcome: bool) -> str:
+        """The predicate, in a branch: a constant."""
+        key = f"{key_of(predicate)}/{index_of(predicate)}/is_{str(outcome).lower()}"
+        if key not in branch.ops:
+            attrs = {"dtype": BOOL, "value": Tensor.of(np.array(outcome))}
+            branch.ops[key] = Op(key, key_of(predicate), "Const", [], [], attrs)
+        return f"{key}:0"
+
+    def _wait(self, conditional: _Conditional, outcome: bool, control: str, copy: Op, waiting: list[str]) -> None:
+        """A control edge of an op in a branch: to another there, or of the whole If."""
+        op = self._draft.ops.get(control)
+        if op is None:
+            return
+        guard = self._guards.of(control)
+        if op.op in SWITCHES:
+            return
+        if not guard:
+            conditional.controls[control] = None
+            return
+        value = f"{control}:0"
+        if value in self._guards.aliases:  # a Merge without a choice
+            taken = self._take(conditional, outcome, value, waiting)
+            if key_of(taken) not in conditional.captured:
+                copy.controls.append(key_of(taken))
+            return
+        owner = self._owner.get(control)
+        if owner is not None and owner != (conditional, outcome):
+            conditional.controls[owner[0].key] = None
+            return
+        copy.controls.append(control)
+        waiting.append(control)
+
+    # Case 2
+
+    def _given(self, earlier: _Conditional, side: bool, value: str) -> str:
+        """What an earlier If gives for a value of one of its branches; the other gives something of that dtype."""
+        if value not in earlier.given:
+            op = self._draft.ops[key_of(value)]
+            for outcome, branch in earlier.branches.items():
+                branch.results.append(value if outcome == side else _nothing(branch, op, index_of(value)))
+            earlier.given[value] = f"{earlier.key}:{len(earlier.merges) + len(earlier.given)}"
+        return earlier.given[value]
+
+    def _add(self, conditional: _Conditional) -> None:
+        """Puts the finished If into the draft."""
+        captured = list(conditional.captured)
+        for branch in conditional.branches.values():
+            branch.inputs = list(captured)
+        bodies = {"then_branch": conditional.branches[True], "else_branch": conditional.branches[False]}
+        count = len(conditional.merges) + len(conditional.given)
+        inputs = [conditional.predicate, *captured]
+        controls = list(conditional.controls)
+        attrs = {"Tcond": BOOL, "output_shapes": []}
+        self._draft.ops.pop(conditional.key, None)
+        self._draft.add(Op(conditional.key, conditional.name, "If", inputs, controls, attrs, count, bodies))
+
+    def _final(self, value: str) -> str:
+        """What a value is called once all Ifs are there."""
+        while value in self._guards.aliases:
+            value = self._guards.aliases[value]
+        return self._replaced.get(value, value)
+
+    def _controls(self, controls: list[str]) -> list[str]:
+        """The ops to wait for once all Ifs are there."""
+        found = dict.fromkeys(key_of(self._final(f"{control}:0")) for control in controls)
+        return [key for key in found if key in self._draft.ops]
+
+
+def _nothing(branch: Draft, op: Op, index: int) -> str:
+    """A value in the branch where an op does not run; nobody reads it."""
+    try:
+        dtype = output_types(op.op, op.attrs)[index].base
+    except (Error, IndexError):
+        dtype = FLOAT32
+    if dtype.numpy is None:
+        raise UnsupportedError(f"{op} gives a {dtype} from one conditional to another; that cannot be run.")
+    key = branch.unique(f"{op.key}/not_run")
+    empty = np.empty((), dtype.numpy)
+    empty[...] = b"" if dtype.is_string else 0
+    branch.add(Op(key, op.name, "Const", [], [], {"dtype": dtype, "value": Tensor.of(empty, dtype)}))
+    return f"{key}:0"
