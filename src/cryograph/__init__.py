@@ -1,5 +1,5 @@
-"""cryograph opens any TensorFlow model file, joins a graph with its weights in one file, and runs, retrains and
-converts it in any Python program, without TensorFlow.
+"""cryograph opens any TensorFlow model file, joins a graph with its weights in one file, and runs, retrains and converts
+it in any Python program, without TensorFlow.
 
     import cryograph as cg
 
@@ -11,18 +11,23 @@ converts it in any Python program, without TensorFlow.
 
 from __future__ import annotations
 
-from .api.comparison import diff
-from .api.inspection import Summary, inspect
-from .api.model import Model, import_graph, load, save
-from .api.predictor import Predictor
-from .api.verification import verify
-from .base.dtypes import DType
-from .base.errors import Error
-from .base.tensors import Tensor
-from .formats.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
-from .formats.manager import CheckpointManager
-from .graph.graph import Graph
-from .graph.node import Node
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from .api.comparison import diff
+    from .api.inspection import Summary, inspect
+    from .api.model import Model, import_graph, load, save
+    from .api.predictor import Predictor
+    from .api.verification import verify
+    from .base.dtypes import DType
+    from .base.errors import Error
+    from .base.tensors import Tensor
+    from .formats.checkpoint import Checkpoint, save_checkpoint
+    from .formats.manager import CheckpointManager
+    from .formats.state import latest_checkpoint
+    from .graph.graph import Graph
+    from .graph.node import Node
 
 __version__ = "0.1.0"
 
@@ -47,3 +52,38 @@ __all__ = [
     "save_checkpoint",
     "verify",
 ]
+
+# Where each name is. It is imported when it is first used: `cryograph --help` needs none of them, and numpy takes 0.1 s.
+_HOMES = {
+    "Checkpoint": "formats.checkpoint",
+    "CheckpointManager": "formats.manager",
+    "DType": "base.dtypes",
+    "Error": "base.errors",
+    "Graph": "graph.graph",
+    "Model": "api.model",
+    "Node": "graph.node",
+    "Predictor": "api.predictor",
+    "Summary": "api.inspection",
+    "Tensor": "base.tensors",
+    "diff": "api.comparison",
+    "import_graph": "api.model",
+    "inspect": "api.inspection",
+    "latest_checkpoint": "formats.state",
+    "load": "api.model",
+    "save": "api.model",
+    "save_checkpoint": "formats.checkpoint",
+    "verify": "api.verification",
+}
+
+
+def __getattr__(name: str) -> Any:
+    home = _HOMES.get(name)
+    if home is None:
+        raise AttributeError(f"module 'cryograph' has no attribute {name!r}")
+    value = getattr(import_module(f".{home}", __name__), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -101,7 +101,7 @@ class Model(Document):
         program = build_program(
             self, [t for _, t in wanted_out], None if wanted_in is None else [t for _, t in wanted_in]
         )
-        named = dict(map(reversed, wanted_in)) if wanted_in is not None else {}  # type: ignore[arg-type]
+        named = {tensor: name for name, tensor in wanted_in or []}
         ins = [Slot(named.get(v, v), v, program.specs[v].dtype, program.specs[v].shape) for v in program.inputs]
         outs = [
             Slot(name, v, program.specs[v].dtype, program.specs[v].shape)

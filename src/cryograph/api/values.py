@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import io
 import json
 import os
@@ -206,7 +207,7 @@ class ValueSummary:
 
     def to_json(self) -> str:
         """The summary as JSON."""
-        return json.dumps({field: getattr(self, field) for field in self.__slots__}, indent=2)
+        return json.dumps(dataclasses.asdict(self), indent=2)
 
     def __str__(self) -> str:
         lines = [f"{self.name}: {self.dtype} {show(self.shape)}, {self.nbytes} bytes"]
@@ -223,15 +224,18 @@ def value_summary(document: Document, name: str) -> ValueSummary:
     tensor = _find_tensor(document, name)
     values = tensor.numpy()
     text = np.array2string(values, threshold=4 * SHOWN, edgeitems=3, max_line_width=100)
-    statistics: tuple[Any, ...] = (None,) * 6
+    statistics: list[Any] = [None] * 6
     if values.size and not tensor.dtype.is_string and not tensor.dtype.is_complex:
         wide = values.astype(np.float64)
         finite = wide[np.isfinite(wide)]
         bad = int(wide.size - finite.size)
         if finite.size:
             parts = (finite.min(), finite.max(), finite.mean(), finite.std())
-            statistics = (*map(float, parts), int((wide == 0).sum()), bad)
-    return ValueSummary(name, tensor.dtype.name, tensor.shape, tensor.nbytes, *statistics, text)
+            statistics = [*map(float, parts), int((wide == 0).sum()), bad]
+    low, high, mean, deviation, zeros, not_finite = statistics
+    return ValueSummary(
+        name, tensor.dtype.name, tensor.shape, tensor.nbytes, low, high, mean, deviation, zeros, not_finite, text
+    )
 
 
 def _find_tensor(document: Document, name: str) -> Tensor:

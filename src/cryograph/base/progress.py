@@ -10,7 +10,7 @@ import contextlib
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
 
-Listener = Callable[[int], None]
+Listener = Callable[[int], object]
 """Takes the number of bytes that were streamed since the last call."""
 
 _listener: ContextVar[Listener | None] = ContextVar("cryograph_progress", default=None)

@@ -79,7 +79,7 @@ def warn_if_large(path: Path, size: int) -> None:
     """Warns when a message is larger than protobuf's parsers take."""
     if size > PROTOBUF_LIMIT:
         warnings.warn(
-            f"{os.fspath(path)} has {size / 1e9:.1f} GB. cryograph reads it; TensorFlow and other programs that parse it"
+            f"{os.fspath(path)} has {size / 1e9:.1f} GB. cryograph reads it; TensorFlow and others that parse it"
             " with protobuf do not take messages of 2 GiB and more. A SavedModel or a checkpoint has no such limit.",
             LargeFileWarning,
             stacklevel=3,

@@ -1,8 +1,8 @@
 """Decoding of Snappy blocks, which some old tables use.
 
-Layout: varint: bytes when decoded; then elements. The low two bits of an element's first byte tell its kind: 0 a literal
-(length - 1 in the upper six bits, or in 1 to 4 following bytes for 60 to 63), 1 to 3 a copy of earlier output (its
-length and the distance to it). Source: format_description.txt of Snappy.
+Layout: varint: bytes when decoded; then elements. The low two bits of an element's first byte tell its kind: 0 a
+literal (length - 1 in the upper six bits, or in 1 to 4 following bytes for 60 to 63), 1 to 3 a copy of earlier output
+(its length and the distance to it). Source: format_description.txt of Snappy.
 """
 
 from __future__ import annotations

@@ -21,8 +21,8 @@ from cryograph.formats.state import read_state, write_state
 v1 = tf.compat.v1
 
 STORED = [
-    "float32", "float64", "int32", "uint8", "int16", "int8", "string", "complex64", "int64", "bool", "bfloat16", "uint16",
-    "complex128", "float16", "uint32", "uint64", "float8_e5m2", "float8_e4m3fn",
+    "float32", "float64", "int32", "uint8", "int16", "int8", "string", "complex64", "int64", "bool",
+    "bfloat16", "uint16", "complex128", "float16", "uint32", "uint64", "float8_e5m2", "float8_e4m3fn",
 ]  # fmt: skip
 
 

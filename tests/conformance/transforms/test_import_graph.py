@@ -147,7 +147,7 @@ def test_elements_are_returned() -> None:
 )
 def test_what_tensorflow_refuses_is_refused(options: dict[str, Any], error: type[Error], message: str) -> None:
     graph_def = source()
-    with tf.Graph().as_default(), pytest.raises((ValueError, TypeError)):
+    with tf.Graph().as_default(), pytest.raises((ValueError, TypeError)):  # noqa: PT012
         v1.placeholder(tf.float32, name="fed")
         tf.import_graph_def(graph_def, name="in", **options)
     with pytest.raises(error, match=message):

@@ -1,6 +1,7 @@
 """Random numbers, from TensorFlow's own generator: Philox 4x32-10 (Salmon et al. 2011), keyed by the op's two seeds.
 
-With a seed, the numbers are those that TensorFlow draws in the first run of a session. Without one they differ each time.
+With a seed, the numbers are those that TensorFlow draws in the first run of a session. Without one they differ each
+time.
 """
 
 from __future__ import annotations
