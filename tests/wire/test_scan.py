@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from google.protobuf.message import DecodeError
 
-from cryograph.base.errors import Error, FormatError
-from cryograph.base.files import open_file
+from cryograph.base.errors import DamagedError, Error, FormatError
+from cryograph.base.files import MemoryFile, open_file
 from cryograph.wire import messages as pb
 from cryograph.wire.emit import message_bytes, message_size
 from cryograph.wire.scan import kind_of, read_message
@@ -91,6 +91,17 @@ def test_the_skeleton_says_dtype_shape_and_version() -> None:
     assert skeleton.version_number == 7
     assert skeleton.tensor_shape == proto.tensor_shape
     assert tensor_of(skeleton, table) is entry
+
+
+def test_a_part_of_a_file_is_a_source() -> None:
+    data = graph_bytes(tensor())
+    file = MemoryFile(b"before" + data + b"\xff" * 9, "model.pb")
+    message, table = read_message(file.span(6, len(data)), pb.GraphDef)
+    (entry,) = table.values()
+    np.testing.assert_array_equal(entry.numpy(), VALUES)
+    assert message_bytes(message, table) == data
+    with pytest.raises(DamagedError, match=r"model\.pb: at byte 6, .* but the record around it ends after"):
+        read_message(file.span(6, len(data) - 1), pb.GraphDef)
 
 
 def test_two_readings_share_no_numbers() -> None:
