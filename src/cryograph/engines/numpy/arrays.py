@@ -1,4 +1,4 @@
-"""Ops that move elements: shapes, slices, joins, splits, gathers, scatters, fills and rearrangements."""
+"""Ops that move elements: shapes, slices, joins, splits, fills and rearrangements."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from ...base.errors import InputError, RunError
+from ...base.errors import RunError
 from ...base.tensors import Array
 from .context import Context, Rule
 
@@ -19,12 +19,12 @@ def _same_all(ctx: Context, *inputs: Array) -> tuple[Array, ...]:
     return inputs
 
 
-def _sizes(x: Array) -> tuple[int, ...]:
+def sizes_of(x: Array) -> tuple[int, ...]:
     return tuple(int(v) for v in np.asarray(x).reshape(-1))
 
 
 def _reshape(ctx: Context, tensor: Array, shape: Array) -> Array:
-    sizes = list(_sizes(shape))
+    sizes = list(sizes_of(shape))
     if sizes.count(-1) > 1 or any(size < -1 for size in sizes):
         raise RunError(f"{sizes} is no shape: one size may be -1, none less")
     if -1 in sizes:
@@ -54,11 +54,11 @@ def _rank(ctx: Context, x: Array) -> Array:
 
 
 def _transpose(ctx: Context, x: Array, perm: Array) -> Array:
-    return x.transpose(_sizes(perm))
+    return x.transpose(sizes_of(perm))
 
 
 def _conjugate_transpose(ctx: Context, x: Array, perm: Array) -> Array:
-    return np.conj(x).transpose(_sizes(perm))
+    return np.conj(x).transpose(sizes_of(perm))
 
 
 def _expand_dims(ctx: Context, x: Array, axis: Array) -> Array:
@@ -112,7 +112,7 @@ def _split(ctx: Context, axis: Array, value: Array, *, num_split: int) -> tuple[
 
 
 def _split_v(ctx: Context, value: Array, sizes: Array, axis: Array) -> tuple[Array, ...]:
-    lengths = list(_sizes(sizes))
+    lengths = list(sizes_of(sizes))
     total = value.shape[int(axis)]
     if -1 in lengths:
         lengths[lengths.index(-1)] = total - sum(n for n in lengths if n != -1)
@@ -123,7 +123,7 @@ def _split_v(ctx: Context, value: Array, sizes: Array, axis: Array) -> tuple[Arr
 
 def _slice(ctx: Context, x: Array, begin: Array, size: Array) -> Array:
     box = []
-    for start, length, total in zip(_sizes(begin), _sizes(size), x.shape, strict=True):
+    for start, length, total in zip(sizes_of(begin), sizes_of(size), x.shape, strict=True):
         stop = total if length == -1 else start + length
         if not 0 <= start <= stop <= total:
             raise RunError(f"the slice from {start} of {length} sticks out of the size {total}")
@@ -177,7 +177,7 @@ def _strided_slice(
     shrink_axis_mask: int = 0,
 ) -> Array:
     masks = (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
-    index = strided_index(x.ndim, _sizes(begin), _sizes(end), _sizes(strides), *masks)
+    index = strided_index(x.ndim, sizes_of(begin), sizes_of(end), sizes_of(strides), *masks)
     return np.asarray(x[_clamped(index, x.shape)])
 
 
@@ -215,11 +215,11 @@ def _mirror_pad(ctx: Context, x: Array, paddings: Array, *, mode: bytes) -> Arra
 
 
 def _tile(ctx: Context, x: Array, multiples: Array) -> Array:
-    return np.tile(x, _sizes(multiples)) if x.ndim else x
+    return np.tile(x, sizes_of(multiples)) if x.ndim else x
 
 
 def _fill(ctx: Context, dims: Array, value: Array) -> Array:
-    return np.full(_sizes(dims), value, value.dtype)
+    return np.full(sizes_of(dims), value, value.dtype)
 
 
 def _range(ctx: Context, start: Array, limit: Array, delta: Array) -> Array:
@@ -246,11 +246,11 @@ def _lin_space(ctx: Context, start: Array, stop: Array, num: Array) -> Array:
 
 
 def _broadcast_to(ctx: Context, x: Array, shape: Array) -> Array:
-    return np.broadcast_to(x, _sizes(shape))
+    return np.broadcast_to(x, sizes_of(shape))
 
 
 def _broadcast_args(ctx: Context, a: Array, b: Array) -> Array:
-    return np.array(np.broadcast_shapes(_sizes(a), _sizes(b)), ctx.dtype)
+    return np.array(np.broadcast_shapes(sizes_of(a), sizes_of(b)), ctx.dtype)
 
 
 def _reverse(ctx: Context, x: Array, dims: Array) -> Array:
@@ -258,148 +258,19 @@ def _reverse(ctx: Context, x: Array, dims: Array) -> Array:
 
 
 def _reverse_v2(ctx: Context, x: Array, axis: Array) -> Array:
-    return np.flip(x, _sizes(axis)) if axis.size else x
+    return np.flip(x, sizes_of(axis)) if axis.size else x
 
 
 def _reverse_sequence(ctx: Context, x: Array, lengths: Array, *, seq_dim: int, batch_dim: int = 0) -> Array:
     moved = np.moveaxis(x, (batch_dim, seq_dim), (0, 1))
     out = moved.copy()
-    for row, length in enumerate(_sizes(lengths)):
+    for row, length in enumerate(sizes_of(lengths)):
         out[row, :length] = moved[row, :length][::-1]
     return np.moveaxis(out, (0, 1), (batch_dim, seq_dim))
 
 
 def _roll(ctx: Context, x: Array, shift: Array, axis: Array) -> Array:
-    return np.roll(x, _sizes(shift), _sizes(axis))
-
-
-def _gather(params: Array, indices: Array, axis: int, batch_dims: int) -> Array:
-    axis = axis + params.ndim if axis < 0 else axis
-    batch_dims = batch_dims + indices.ndim if batch_dims < 0 else batch_dims
-    size = params.shape[axis]
-    if indices.size and (indices.min() < 0 or indices.max() >= size):
-        bad = indices[(indices < 0) | (indices >= size)].reshape(-1)[0]
-        raise RunError(f"the index {bad} is not in [0, {size})")
-    if batch_dims == 0:
-        return np.take(params, indices, axis)
-    batch = params.shape[:batch_dims]
-    flat_params = params.reshape(-1, *params.shape[batch_dims:])
-    flat_indices = indices.reshape(-1, *indices.shape[batch_dims:])
-    rows = [np.take(p, i, axis - batch_dims) for p, i in zip(flat_params, flat_indices, strict=True)]
-    shape = params.shape[batch_dims:axis] + indices.shape[batch_dims:] + params.shape[axis + 1 :]
-    made = np.stack(rows) if rows else np.empty((0, *shape), params.dtype)
-    return made.reshape(*batch, *shape)
-
-
-def _gather_v1(ctx: Context, params: Array, indices: Array) -> Array:
-    return _gather(params, indices, 0, 0)
-
-
-def _gather_v2(ctx: Context, params: Array, indices: Array, axis: Array, *, batch_dims: int = 0) -> Array:
-    return _gather(params, indices, int(axis), batch_dims)
-
-
-def _checked(indices: Array, shape: tuple[int, ...]) -> tuple[Array, ...]:
-    limits = np.array(shape[: indices.shape[-1]], indices.dtype)
-    bad = (indices < 0) | (indices >= limits)
-    if np.any(bad):
-        row = indices[np.any(bad, -1)].reshape(-1, indices.shape[-1])[0]
-        raise RunError(f"the index {row.tolist()} does not lie in the shape {list(shape)}")
-    return tuple(np.moveaxis(indices, -1, 0))
-
-
-def _gather_nd(ctx: Context, params: Array, indices: Array, *, bad_indices_policy: bytes = b"") -> Array:
-    if bad_indices_policy not in (b"", b"DEFAULT", b"ERROR"):
-        raise InputError(f"the policy {bad_indices_policy!r} for wrong indices is not known")
-    if indices.shape[-1] == 0:
-        return np.broadcast_to(params, indices.shape[:-1] + params.shape).copy()
-    return np.asarray(params[_checked(indices, params.shape)])
-
-
-def _scatter_nd(ctx: Context, indices: Array, updates: Array, shape: Array) -> Array:
-    out = np.zeros(_sizes(shape), updates.dtype) if updates.dtype.kind != "O" else np.full(_sizes(shape), b"", object)
-    np.add.at(out, _checked(indices, out.shape), updates)
-    return out
-
-
-def _tensor_scatter(function: Any) -> Rule:
-    def rule(ctx: Context, tensor: Array, indices: Array, updates: Array) -> Array:
-        out = tensor.copy()
-        at = _checked(indices, out.shape)
-        if function is None:
-            out[at] = updates
-        else:
-            function.at(out, at, updates)
-        return out
-
-    return rule
-
-
-def _one_hot(ctx: Context, indices: Array, depth: Array, on: Array, off: Array, *, axis: int = -1) -> Array:
-    hot = indices[..., None] == np.arange(int(depth), dtype=indices.dtype)
-    made = np.where(hot, on, off).astype(on.dtype)
-    return np.moveaxis(made, -1, axis) if axis not in (-1, indices.ndim) else made
-
-
-def _where(ctx: Context, condition: Array) -> Array:
-    return np.argwhere(condition != 0).astype(np.int64).reshape(-1, condition.ndim)
-
-
-def _unique(ctx: Context, x: Array) -> tuple[Array, Array]:
-    values, first, inverse = np.unique(x, return_index=True, return_inverse=True)
-    order = np.argsort(first)
-    rank = np.empty_like(order)
-    rank[order] = np.arange(len(order))
-    return values[order], rank[inverse.reshape(-1)].astype(_index_dtype(ctx))
-
-
-def _index_dtype(ctx: Context) -> Any:
-    return ctx.output_dtypes[1].numpy
-
-
-def _unique_with_counts(ctx: Context, x: Array) -> tuple[Array, Array, Array]:
-    values, inverse = _unique(ctx, x)
-    return values, inverse, np.bincount(inverse, minlength=len(values)).astype(inverse.dtype)
-
-
-def _invert_permutation(ctx: Context, x: Array) -> Array:
-    out = np.empty_like(x)
-    out[x] = np.arange(len(x), dtype=x.dtype)
-    return out
-
-
-def _top_k(values: Array, k: int, index_dtype: Any) -> tuple[Array, Array]:
-    """The largest, equal ones in the order of their indices."""
-    if k > values.shape[-1]:
-        raise RunError(f"{k} of {values.shape[-1]} elements were asked for")
-    order = np.argsort(
-        -values if values.dtype.kind == "i" and values.dtype.itemsize > 1 else _descending(values), -1, kind="stable"
-    )
-    best = order[..., :k]
-    return np.take_along_axis(values, best, -1), best.astype(index_dtype)
-
-
-def _descending(values: Array) -> Array:
-    return -values.astype(np.float64) if values.dtype.kind != "u" else values.max(initial=0) - values
-
-
-def _top_k_v1(ctx: Context, x: Array, *, k: int, sorted: bool = True) -> tuple[Array, Array]:
-    return _top_k(x, k, np.int32)
-
-
-def _top_k_v2(ctx: Context, x: Array, k: Array, *, sorted: bool = True) -> tuple[Array, Array]:
-    return _top_k(x, int(k), _index_dtype(ctx))
-
-
-def _in_top_k(ctx: Context, predictions: Array, targets: Array, k: Array) -> Array:
-    rows = np.arange(len(targets))
-    good = (targets >= 0) & (targets < predictions.shape[1])
-    mine = predictions[rows, np.where(good, targets, 0)]
-    return np.asarray(good & np.isfinite(mine) & ((predictions > mine[:, None]).sum(1) < int(k)))
-
-
-def _in_top_k_v1(ctx: Context, predictions: Array, targets: Array, *, k: int) -> Array:
-    return _in_top_k(ctx, predictions, targets, np.array(k))
+    return np.roll(x, sizes_of(shift), sizes_of(axis))
 
 
 def _blocks(x: Array, size: int, data_format: bytes, to_depth: bool) -> Array:
@@ -426,7 +297,7 @@ def _depth_to_space(ctx: Context, x: Array, *, block_size: int, data_format: byt
 
 
 def _space_to_batch_nd(ctx: Context, x: Array, block_shape: Array, paddings: Array) -> Array:
-    block, pairs = _sizes(block_shape), _pairs(paddings)
+    block, pairs = sizes_of(block_shape), _pairs(paddings)
     rest = x.ndim - 1 - len(block)
     padded = np.pad(x, [(0, 0), *pairs, *[(0, 0)] * rest])
     shape = [padded.shape[0]]
@@ -442,7 +313,7 @@ def _space_to_batch_nd(ctx: Context, x: Array, block_shape: Array, paddings: Arr
 
 
 def _batch_to_space_nd(ctx: Context, x: Array, block_shape: Array, crops: Array) -> Array:
-    block, pairs = _sizes(block_shape), _pairs(crops)
+    block, pairs = sizes_of(block_shape), _pairs(crops)
     m = len(block)
     batch = x.shape[0] // int(np.prod(block))
     made = x.reshape(*block, batch, *x.shape[1:])
@@ -530,22 +401,6 @@ def _cumulative_logsumexp(
     return np.flip(made, at) if reverse else made
 
 
-def _dynamic_stitch(ctx: Context, *inputs: Array) -> Array:
-    half = len(inputs) // 2
-    indices, data = inputs[:half], inputs[half:]
-    size = max((int(i.max()) + 1 for i in indices if i.size), default=0)
-    tail = data[0].shape[indices[0].ndim :]
-    out = np.zeros((size, *tail), data[0].dtype)
-    for index, values in zip(indices, data, strict=True):
-        out[index.reshape(-1)] = values.reshape(-1, *tail)
-    return out
-
-
-def _dynamic_partition(ctx: Context, data: Array, partitions: Array, *, num_partitions: int) -> tuple[Array, ...]:
-    flat = data.reshape(-1, *data.shape[partitions.ndim :])
-    return tuple(flat[partitions.reshape(-1) == i] for i in range(num_partitions))
-
-
 RULES: dict[str, Rule] = {
     "BatchToSpace": _batch_to_space,
     "BatchToSpaceND": _batch_to_space_nd,
@@ -563,30 +418,20 @@ RULES: dict[str, Rule] = {
     "DepthToSpace": _depth_to_space,
     "Diag": _diag,
     "DiagPart": _diag_part,
-    "DynamicPartition": _dynamic_partition,
-    "DynamicStitch": _dynamic_stitch,
     "EnsureShape": _ensure_shape,
     "ExpandDims": _expand_dims,
     "Fill": _fill,
-    "Gather": _gather_v1,
-    "GatherNd": _gather_nd,
-    "GatherV2": _gather_v2,
     "Identity": _same,
     "IdentityN": _same_all,
-    "InTopK": _in_top_k_v1,
-    "InTopKV2": _in_top_k,
-    "InvertPermutation": _invert_permutation,
     "LinSpace": _lin_space,
     "MatrixBandPart": _band_part,
     "MatrixDiag": _matrix_diag,
     "MatrixDiagPart": _matrix_diag_part,
     "MirrorPad": _mirror_pad,
-    "OneHot": _one_hot,
     "OnesLike": _ones_like,
     "Pack": _pack,
     "Pad": _pad,
     "PadV2": _pad,
-    "ParallelDynamicStitch": _dynamic_stitch,
     "PlaceholderWithDefault": _same,
     "PreventGradient": _same,
     "Range": _range,
@@ -596,7 +441,6 @@ RULES: dict[str, Rule] = {
     "ReverseSequence": _reverse_sequence,
     "ReverseV2": _reverse_v2,
     "Roll": _roll,
-    "ScatterNd": _scatter_nd,
     "Shape": _shape,
     "ShapeN": _shape_n,
     "Size": _size,
@@ -610,18 +454,8 @@ RULES: dict[str, Rule] = {
     "Squeeze": _squeeze,
     "StopGradient": _same,
     "StridedSlice": _strided_slice,
-    "TensorScatterAdd": _tensor_scatter(np.add),
-    "TensorScatterMax": _tensor_scatter(np.maximum),
-    "TensorScatterMin": _tensor_scatter(np.minimum),
-    "TensorScatterSub": _tensor_scatter(np.subtract),
-    "TensorScatterUpdate": _tensor_scatter(None),
     "Tile": _tile,
-    "TopK": _top_k_v1,
-    "TopKV2": _top_k_v2,
     "Transpose": _transpose,
-    "Unique": _unique,
-    "UniqueWithCounts": _unique_with_counts,
     "Unpack": _unpack,
-    "Where": _where,
     "ZerosLike": _zeros_like,
 }
