@@ -17,13 +17,14 @@ from typing import Any
 from ..base.errors import UnsupportedError
 from ..base.tensors import Tensor
 from ..graph.document import Document
-from .draft import Draft, Op, in_order
+from .draft import Draft, Op, in_order, index_of
 from .effects import op_has_effect
 from .holders import HOLDER_OPS, MISSING, Holder, Holders, Part
 from .state import apply, written_inputs
 
 PASSING_HANDLES = frozenset({"Identity", "IdentityN", "StopGradient", "PreventGradient", "Snapshot", "RefIdentity"})
-"""Ops that hand a handle on. Of these only RefIdentity hands a reference on; the others read it."""
+"""Ops that hand a handle on, and a reference too: TensorFlow's kernels share its buffer, so that who takes their output
+sees what was written meanwhile."""
 
 Bound = Mapping[str, Holder]
 """Values of a draft that are handles, and what they refer to."""
@@ -78,6 +79,7 @@ class _Resolver:
             if not any(holders) and not op.bodies:
                 continue
             if op.bodies:
+                touched |= {h.parts[0].name for h in read_before(op, holders).values()}
                 for body, inner in bound_bodies(op, holders):
                     more_touched, more_written = self.touched(body, inner)
                     touched |= more_touched
@@ -89,7 +91,7 @@ class _Resolver:
                     tokens[f"{op.key}:{index}"] = holder
             places = written_inputs(op)
             for place, holder in enumerate(holders):
-                if holder is None or (op.op in PASSING_HANDLES and not holder.is_ref):
+                if holder is None or op.op in PASSING_HANDLES:
                     continue
                 names = {part.name for part in holder.parts}
                 touched |= names
@@ -107,17 +109,35 @@ def passed_on(op: Op, holders: Sequence[Holder | None]) -> list[int]:
     """The places of the handles that an op hands on as the outputs of the same places."""
     if op.op not in PASSING_HANDLES:
         return []
-    return [i for i, h in enumerate(holders) if h is not None and (not h.is_ref or op.op == "RefIdentity")]
+    return [index for index, holder in enumerate(holders) if holder is not None]
+
+
+def read_before(op: Op, holders: Sequence[Holder | None]) -> dict[int, Holder]:
+    """The references that a loop takes as first values of variables that change: they are read before it."""
+    if not op.op.endswith("While"):
+        return {}
+    body = op.bodies["body"]
+    found = {}
+    for index, holder in enumerate(holders):
+        if holder is not None and holder.is_ref:
+            value = body.results[index]
+            while (maker := body.maker(value)) is not None and maker.op in PASSING_HANDLES:
+                value = maker.inputs[index_of(value)]
+            if value != body.inputs[index]:
+                found[index] = holder
+    return found
 
 
 def bound_bodies(op: Op, holders: Sequence[Holder | None]) -> list[tuple[Draft, dict[str, Holder]]]:
     """The bodies of an op, each with what is known of its inputs."""
     shift = len(op.inputs) - len(next(iter(op.bodies.values())).inputs)
+    values = read_before(op, holders)
     found = []
     for body in op.bodies.values():
         inner = {}
-        for value, holder in zip(body.inputs, holders[shift:], strict=True):
-            if holder is not None:
+        for index, value in enumerate(body.inputs, shift):
+            holder = holders[index]
+            if holder is not None and index not in values:
                 inner[value] = holder
         found.append((body, inner))
     return found
@@ -268,8 +288,11 @@ class _Walk:
 
     # Bodies
 
-    def _with_bodies(self, op: Op, holders: Sequence[Holder | None]) -> None:
+    def _with_bodies(self, op: Op, holders: list[Holder | None]) -> None:
         bodies = bound_bodies(op, holders)
+        firsts = {index: self.value(holder.parts[0]) for index, holder in read_before(op, holders).items()}
+        for index in firsts:
+            holders[index] = None
         parts = self._state_of(op, bodies)
         values = [self.value(part) for part in parts]
         shift = len(op.inputs) - len(bodies[0][0].inputs)
@@ -283,7 +306,7 @@ class _Walk:
         inputs = []
         for index, (value, holder) in enumerate(zip(op.inputs, holders, strict=True)):
             if holder is None:
-                inputs.append(self._name(value))
+                inputs.append(firsts.get(index) or self._name(value))
             elif index < shift:
                 inputs.append(self.value(holder.parts[0]))  # a reference as condition
         op.inputs = [*inputs, *values]
