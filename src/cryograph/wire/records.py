@@ -163,7 +163,7 @@ class Walker:
         where = "the file" if end == self.file.size else "the record around it"
         raise DamagedError(
             f"{self.file.name}: at byte {position}, the field {field_name(name, number)} says that it takes"
-            f" {stop - body} bytes, but {where} ends after {end - body}. The file is cut short or damaged."
+            f" {stop - body} bytes, but {where} ends after {max(end - body, 0)}. The file is cut short or damaged."
         )
 
 
