@@ -105,7 +105,7 @@ def test_a_file_cut_anywhere() -> None:
             DamagedError,
             (
                 "at byte 2, the field GraphDef.node says that it takes 18 bytes, but the record around it ends after 0."
-                " file is cut short or damaged."
+                " The file is cut short or damaged."
             ),
         ),
         (b"\x4b\x08\x01", pb.GraphDef, DamagedError, "the group 9 in GraphDef does not end before byte 3."),
