@@ -189,7 +189,11 @@ def _arithmetic(function: Callable[[int, int], int]) -> Callable[[Dim, Dim], Dim
 
 add = _arithmetic(operator.add)
 sub = _arithmetic(operator.sub)
-mul = _arithmetic(operator.mul)
+
+
+def mul(a: Dim, b: Dim) -> Dim:
+    """The product of two sizes; 0 wins over an unknown one."""
+    return times((a, b))
 
 
 def times(sizes: Sequence[Dim]) -> Dim:
@@ -217,6 +221,15 @@ def merge(a: Shape, b: Shape) -> Shape:
     if len(a) != len(b):
         raise Contradiction(f"the shapes {a} and {b} should be equal")
     return tuple(map(merge_dim, a, b))
+
+
+def merge_rank(shape: Shape, rank: int) -> Dims:
+    """A shape of `rank` dimensions; Contradiction when it has another number of them."""
+    if shape is None:
+        return (None,) * rank
+    if len(shape) != rank:
+        raise Contradiction(f"the shape {shape} should have {rank} dimensions")
+    return shape
 
 
 def broadcast_dim(a: Dim, b: Dim) -> Dim:

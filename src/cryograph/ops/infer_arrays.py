@@ -20,6 +20,7 @@ from .facts import (
     ceil_div,
     merge,
     merge_dim,
+    merge_rank,
     mul,
     normal_axis,
     of_items,
@@ -236,13 +237,9 @@ def _pad(call: Call) -> Result:
 
 def _tile(call: Call) -> Result:
     shape, repeats = call.shape(0), call.dims(1)
-    if shape is None:
-        return [None if repeats is None else (None,) * len(repeats)]
     if repeats is None:
-        return [(None,) * len(shape)]
-    if len(repeats) != len(shape):
-        raise Contradiction(f"{len(repeats)} multiples came for {len(shape)} dimensions")
-    return [tuple(map(mul, shape, repeats))]
+        return [None if shape is None else (None,) * len(shape)]
+    return [tuple(map(mul, merge_rank(shape, len(repeats)), repeats))]
 
 
 def _broadcast_to(call: Call) -> Result:
@@ -266,7 +263,7 @@ def _broadcast_args(call: Call) -> Result:
         return [(None,)]
     length = max(size for size in lengths if size is not None)
     a, b = call.dims(0), call.dims(1)
-    shape = broadcast(a, b) if a is not None and b is not None else None
+    shape = broadcast(a, b) if a is not None and b is not None and len(a) + len(b) <= MAX_VALUES else None
     value = None if shape is None else of_items(shape, (length,), call.outputs[0])
     return [Fact(call.outputs[0], (length,), value)]
 
@@ -357,8 +354,10 @@ def _meshed(call: Call) -> Result:
 
 
 def _mirror_pad_grad(call: Call) -> Result:
-    shape = call.shape(0)
-    value = call.inputs[1].value
+    paddings = call.inputs[1]
+    rows = paddings.shape[0] if paddings.shape is not None and len(paddings.shape) == 2 else None
+    value = paddings.value
+    shape: Shape = merge(call.shape(0), None if rows is None or rows > MAX_VALUES else (None,) * rows)
     if shape is None:
         return [None]
     if value is None or value.shape != (len(shape), 2):

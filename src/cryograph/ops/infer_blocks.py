@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..base.shapes import Shape
-from .facts import Call, Dim, Rule, broadcast, merge_dim, mul, normal_axis
+from .facts import Call, Contradiction, Dim, Rule, broadcast, merge_dim, mul, normal_axis
 from .infer_arrays import concatenated, reshaped
 from .infer_common import Result, every, fixed, like, same_as_input
 from .infer_spatial import convolution, window
@@ -24,21 +24,36 @@ def _quantized_binary(call: Call) -> Result:
 
 
 def _quantized_bias(call: Call) -> Result:
-    return _with_range(call.shape(0), call)
+    shape, bias = call.shape(0), call.ranked(1, 1)[0]
+    if shape is not None and shape:
+        shape = (*shape[:-1], merge_dim(shape[-1], bias))
+    return _with_range(shape, call)
 
 
 def _quantized_conv(call: Call) -> Result:
-    return _with_range(convolution(call, 4), call)
-
-
-def _quantized_conv_per_channel(call: Call) -> Result:
-    shape = convolution(call, 4)
-    channels: Shape = (None if shape is None else shape[3],)
-    return [shape, channels, channels]
+    return [convolution(call, 4), *_filter_range(call)]
 
 
 def _quantized_depthwise(call: Call) -> Result:
-    return _with_range(convolution(call, 4, depthwise=True), call)
+    return [convolution(call, 4, depthwise=True), *_filter_range(call)]
+
+
+def _filter_range(call: Call) -> list[Shape]:
+    """The range of the result: one, or one a channel where that of the filter is told so."""
+    if "Requantize" in call.op:
+        return [(), ()]
+    largest = call.shape(6 if "WithBias" in call.op else 5)
+    if largest is not None and len(largest) > 1:
+        raise Contradiction("the range of a filter is a scalar or a vector")
+    return [largest, largest]
+
+
+def _quantized_norm(call: Call) -> Result:
+    shape = call.ranked(0, 4)
+    channel = shape[3]
+    for i in (3, 6, 9, 12):
+        channel = merge_dim(channel, call.ranked(i, 1)[0])
+    return _with_range((*shape[:3], channel), call)
 
 
 def _quantized_pool(call: Call) -> Result:
@@ -108,7 +123,7 @@ def _lstm_block(call: Call) -> Result:
 
 
 def _lstm_block_grad(call: Call) -> Result:
-    return [call.shape(i) for i in range(1, 9)]
+    return [call.ranked(i, rank) for i, rank in enumerate((3, 2, 2, 2, 1, 1, 1, 1), 1)]
 
 
 def _gru_cell(call: Call) -> Result:
@@ -124,19 +139,21 @@ def _cudnn_rnn(call: Call) -> Result:
     steps, batch = (x[0], x[1]) if time_major else (x[1], x[0])
     units = hidden[2]
     first, second = (steps, batch) if time_major else (batch, steps)
-    cell = call.shape(2) if call.text("rnn_mode") == "lstm" else ()
+    cell: Shape = hidden if call.text("rnn_mode") == "lstm" else ()
     return [(first, second, mul(units, both)), hidden, cell, None, None][: len(call.outputs)]
 
 
 _SAME = (
     "QuantizedRelu QuantizedRelu6 QuantizedReluX QuantizedInstanceNorm QuantizeDownAndShrinkRange Requantize"
-    " RequantizePerChannel QuantizedBatchNormWithGlobalNormalization _QuantizedTranspose"
+    " RequantizePerChannel"
 )
 _CONVOLUTIONS = (
-    "QuantizedConv2D QuantizedConv2DAndRelu QuantizedConv2DAndReluAndRequantize QuantizedConv2DAndRequantize"
-    " QuantizedConv2DWithBias QuantizedConv2DWithBiasAndRelu QuantizedConv2DWithBiasAndReluAndRequantize"
+    "QuantizedConv2D QuantizedConv2DPerChannel QuantizedConv2DAndRelu QuantizedConv2DAndReluAndRequantize"
+    " QuantizedConv2DAndRequantize QuantizedConv2DWithBias QuantizedConv2DWithBiasAndRelu"
+    " QuantizedConv2DWithBiasSumAndRelu"
+    " QuantizedConv2DWithBiasAndReluAndRequantize"
     " QuantizedConv2DWithBiasAndRequantize QuantizedConv2DWithBiasSignedSumAndReluAndRequantize"
-    " QuantizedConv2DWithBiasSumAndRelu QuantizedConv2DWithBiasSumAndReluAndRequantize"
+    " QuantizedConv2DWithBiasSumAndReluAndRequantize"
 )
 _DEPTHWISE = (
     "QuantizedDepthwiseConv2D QuantizedDepthwiseConv2DWithBias QuantizedDepthwiseConv2DWithBiasAndRelu"
@@ -166,10 +183,10 @@ INFER: dict[str, Rule] = {
     "QuantizeV2": _quantize,
     "QuantizedAdd": _quantized_binary,
     "QuantizedAvgPool": _quantized_pool,
+    "QuantizedBatchNormWithGlobalNormalization": _quantized_norm,
     "QuantizedBiasAdd": _quantized_bias,
     "QuantizedConcat": _quantized_concat,
     "QuantizedConcatV2": _quantized_concat_v2,
-    "QuantizedConv2DPerChannel": _quantized_conv_per_channel,
     "QuantizedMaxPool": _quantized_pool,
     "QuantizedMul": _quantized_binary,
     "QuantizedReshape": _quantized_reshape,

@@ -12,6 +12,7 @@ from .infer_common import (
     merged_inputs,
     of_rank_at_least,
     same_as_input,
+    shape_attribute,
 )
 
 _UNARY = (
@@ -32,30 +33,37 @@ _UNARY = (
 _BROADCAST = (
     "Add AddV2 Atan2 BitwiseAnd BitwiseOr BitwiseXor Complex Div DivNoNan FloorDiv FloorMod Greater GreaterEqual Igamma"
     " IgammaGradA Igammac LeftShift Less LessEqual LogicalAnd LogicalOr Maximum Minimum Mod Mul MulNoNan NextAfter"
-    " Polygamma Pow RealDiv RightShift SquaredDifference Sub TruncateDiv TruncateMod Xdivy Xlog1py Xlogy Zeta Betainc"
+    " Polygamma Pow RealDiv RightShift SquaredDifference Sub TruncateDiv TruncateMod Xdivy Xlog1py Xlogy Zeta"
     " SelectV2 RandomGammaGrad"
 )
 
-_MERGED = "AddN AccumulateNV2 ApproximateEqual"
+_MERGED = "AddN ApproximateEqual"
 
 _GRADIENTS = (
-    "EluGrad LeakyReluGrad Relu6Grad ReluGrad SeluGrad SigmoidGrad SoftplusGrad SoftsignGrad TanhGrad SqrtGrad"
-    " RsqrtGrad InvGrad ReciprocalGrad Addons>GeluGrad Addons>HardshrinkGrad Addons>SoftshrinkGrad"
-    " Addons>TanhshrinkGrad Addons>LishtGrad Addons>MishGrad Addons>RreluGrad FakeQuantWithMinMaxArgsGradient"
-    " CholeskyGrad"
+    "EluGrad LeakyReluGrad Relu6Grad ReluGrad SeluGrad SoftplusGrad SoftsignGrad Addons>GeluGrad Addons>HardshrinkGrad"
+    " Addons>SoftshrinkGrad Addons>TanhshrinkGrad Addons>LishtGrad Addons>MishGrad Addons>RreluGrad"
+    " FakeQuantWithMinMaxArgsGradient"
 )
+
+_LIKE_THE_FIRST = "SigmoidGrad TanhGrad SqrtGrad RsqrtGrad InvGrad ReciprocalGrad"
 
 
 def _equal(call: Call) -> Result:
+    a, b = call.shape(0), call.shape(1)
     if not call.flag("incompatible_shape_error"):
-        # With shapes that do not fit, the op answers with one false instead of an error.
-        try:
-            shape = broadcast(call.shape(0), call.shape(1))
-        except Contradiction:
+        # Where shapes do not fit, the op answers with a single false instead of an error.
+        if a is None or b is None:
             return [None]
-        known = shape is not None and all(size is not None for fact in call.inputs for size in fact.shape or (None,))
-        return [shape if known else None]
-    return broadcast_inputs(call)
+        try:
+            shape = broadcast(a, b)
+        except Contradiction:
+            return [()]
+        # An unknown size beside one above 1 may fit or not.
+        pairs = list(zip(reversed(a), reversed(b), strict=False))
+        if any((x is None) != (y is None) and 1 not in (x, y) for x, y in pairs):
+            return [None]
+        return [shape]
+    return [broadcast(a, b)]
 
 
 def _select(call: Call) -> Result:
@@ -123,8 +131,33 @@ def _fake_quant_per_channel(call: Call) -> Result:
 
 
 def _fake_quant_gradient(call: Call) -> Result:
-    per_channel: Shape = merge(call.shape(2), call.shape(3))
-    return [merge(call.shape(0), call.shape(1)), per_channel, per_channel]
+    return [merge(call.shape(0), call.shape(1)), (), ()]
+
+
+def _fake_quant_gradient_per_channel(call: Call) -> Result:
+    shape = merge(call.shape(0), call.shape(1))
+    channel = merge_dim(call.ranked(2, 1)[0], call.ranked(3, 1)[0])
+    if shape:
+        channel = merge_dim(channel, shape[-1])
+        shape = (*shape[:-1], channel)
+    return [shape, (channel,), (channel,)]
+
+
+def _beta_inc(call: Call) -> Result:
+    """Scalars beside tensors that all have one shape."""
+    shape: Shape = ()
+    unknown = False
+    for fact in call.inputs:
+        if fact.shape is None:
+            unknown = True
+        elif fact.shape != ():
+            shape = merge(shape or None, fact.shape)
+    return [None if unknown and shape == () else shape]
+
+
+def _colours(call: Call) -> Result:
+    shape = call.at_least(0, 1)
+    return [None if shape is None else (*shape[:-1], merge_dim(shape[-1], 3))]
 
 
 INFER: dict[str, Rule] = {
@@ -132,10 +165,13 @@ INFER: dict[str, Rule] = {
     **every(broadcast_inputs, _BROADCAST),
     **every(merged_inputs, _MERGED),
     **every(merged_first_two, _GRADIENTS),
+    **every(same_as_input, _LIKE_THE_FIRST),
+    "AccumulateNV2": shape_attribute("shape"),
     "AdjustContrast": of_rank_at_least(3),
     "AdjustContrastv2": of_rank_at_least(3),
     "AdjustHue": of_rank_at_least(3),
     "AdjustSaturation": of_rank_at_least(3),
+    "Betainc": _beta_inc,
     "BiasAdd": _bias_add,
     "BiasAddGrad": _bias_add_grad,
     "BiasAddV1": _bias_add_v1,
@@ -146,18 +182,17 @@ INFER: dict[str, Rule] = {
     "FakeQuantWithMinMaxVars": same_as_input,
     "FakeQuantWithMinMaxVarsGradient": _fake_quant_gradient,
     "FakeQuantWithMinMaxVarsPerChannel": _fake_quant_per_channel,
-    "FakeQuantWithMinMaxVarsPerChannelGradient": _fake_quant_gradient,
-    "HSVToRGB": of_rank_at_least(1),
+    "FakeQuantWithMinMaxVarsPerChannelGradient": _fake_quant_gradient_per_channel,
+    "HSVToRGB": _colours,
     "LogSoftmax": of_rank_at_least(1),
     "NotEqual": _equal,
     "QuantizeAndDequantizeV2": same_as_input,
     "QuantizeAndDequantizeV3": same_as_input,
     "QuantizeAndDequantizeV4": same_as_input,
-    "RGBToHSV": of_rank_at_least(1),
+    "RGBToHSV": _colours,
     "RegexFullMatch": same_as_input,
     "RegexReplace": same_as_input,
     "Select": _select,
     "Softmax": of_rank_at_least(1),
-    "Substr": broadcast_inputs,
     "_HostCast": same_as_input,
 }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 from ..base.shapes import Shape
-from .facts import Call, Contradiction, Dim, Dims, Fact, Rule, merge, merge_dim, normal_axis, sub
-from .infer_common import Result, fixed, like, same_as_input, shape_input
+from .facts import Call, Contradiction, Dim, Dims, Fact, Rule, ceil_div, merge, merge_dim, normal_axis, sub
+from .infer_common import Result, like, same_as_input, shape_attribute
 
 
 def _slice(call: Call) -> Result:
@@ -216,8 +217,24 @@ def _approx_top_k(call: Call) -> Result:
     if shape is None:
         return [None, None]
     axis = normal_axis(call.integer("reduction_dimension"), len(shape))
-    size = call.integer("k") if call.flag("aggregate_to_topk") else None
+    size = call.integer("k") if call.flag("aggregate_to_topk") else _approximate_size(call, shape[axis], len(shape))
     return [(*shape[:axis], size, *shape[axis + 1 :])] * 2
+
+
+def _approximate_size(call: Call, size: Dim, rank: int) -> Dim:
+    """How many candidates are left when the largest `k` are sought in blocks. Source: approx_topk_shape.cc of XLA."""
+    if size is None:
+        return None
+    k, recall, block = call.integer("k"), call.attr("recall_target"), 1024 if rank == 1 else 128
+    if size <= block:
+        return size
+    if k == 1:
+        return block
+    whole = call.integer("reduction_input_size_override")
+    whole = size if whole < 0 else whole
+    least = min(max(int((1 - k) / math.log(recall)), block), size) if recall < 1 else size
+    halvings = min((whole // least).bit_length() - 1, (ceil_div(size, block) - 1).bit_length())
+    return size if halvings <= 0 else ceil_div(ceil_div(size, block), 1 << halvings) * block
 
 
 def _nth_element(call: Call) -> Result:
@@ -341,7 +358,7 @@ INFER: dict[str, Rule] = {
     "UnsortedSegmentProd": _unsorted_segment,
     "UnsortedSegmentSum": _unsorted_segment,
     "UpperBound": _bounds,
-    "_ParallelConcatStart": fixed(None),
+    "_ParallelConcatStart": shape_attribute("shape"),
     "_ParallelConcatUpdate": like(0),
-    "ImmutableConst": shape_input(0),
+    "ImmutableConst": shape_attribute("shape"),
 }

@@ -82,7 +82,6 @@ def _einsum(call: Call) -> Result:
         if len(shape) < named or (not dots and len(shape) != named):
             raise Contradiction(f"{text} does not fit {len(shape)} dimensions")
         middle = shape[len(before) : len(shape) - len(after)]
-        ellipsis = None if ellipsis is None or not dots else ellipsis
         if dots and ellipsis is not None:
             ellipsis = broadcast(ellipsis, middle)
         pairs = [*zip(before, shape, strict=False), *zip(after, shape[len(shape) - len(after) :], strict=False)]
@@ -124,6 +123,9 @@ def _determinant(call: Call) -> Result:
 def _solve(call: Call) -> Result:
     """Square systems: matrix (..., M, M), right-hand sides (..., M, K)."""
     matrix, sides = call.at_least(0, 2), call.at_least(1, 2)
+    if call.op == "MatrixSolve" and (matrix is None) != (sides is None):
+        square = _squared(matrix)
+        return [sides if square is None else (*square[:-1], None)]
     if matrix is None or sides is None:
         return [None]
     square = _squared(matrix) or ()
@@ -144,7 +146,8 @@ def _banded_solve(call: Call) -> Result:
 def _solve_ls(call: Call) -> Result:
     matrix, sides = call.at_least(0, 2), call.at_least(1, 2)
     if matrix is None or sides is None:
-        return [None]
+        known = None if matrix is None else (*matrix[:-2], matrix[-1], None)
+        return [known if sides is None else (*sides[:-2], None, sides[-1])]
     merge_dim(matrix[-2], sides[-2])
     batch = merge(matrix[:-2], sides[:-2])
     return [None if batch is None else (*batch, matrix[-1], sides[-1])]
@@ -168,7 +171,7 @@ def _qr(call: Call) -> Result:
 def _svd(call: Call) -> Result:
     shape = call.at_least(0, 2)
     if shape is None:
-        return [None, None, None]
+        return [None, None, None] if call.flag("compute_uv") else [None, (0,), (0,)]
     batch, rows, columns = shape[:-2], shape[-2], shape[-1]
     less = None if rows is None or columns is None else min(rows, columns)
     if not call.flag("compute_uv"):
@@ -179,9 +182,7 @@ def _svd(call: Call) -> Result:
 
 def _self_adjoint_eig(call: Call) -> Result:
     shape = _squared(call.at_least(0, 2))
-    if shape is None:
-        return [None, None]
-    return [shape[:-1], shape if call.flag("compute_v") else (0,)]
+    return [None if shape is None else shape[:-1], shape if call.flag("compute_v") else (0,)]
 
 
 def _self_adjoint_eig_v1(call: Call) -> Result:
@@ -269,9 +270,11 @@ def _matrix_diag_v2(call: Call) -> Result:
 
 def _matrix_set_diag(call: Call) -> Result:
     shape, diagonal = call.at_least(0, 2), call.at_least(1, 1)
-    if shape is None or diagonal is None or call.op != "MatrixSetDiag":
+    band = (0, 0) if len(call.inputs) < 3 else _band(call, 2)
+    if diagonal is None or band is None:
         return [shape]
-    return [(*(merge(shape[:-2], diagonal[:-1]) or ()), *shape[-2:])]
+    batch = diagonal[:-1] if band[0] == band[1] else diagonal[:-2]
+    return [merge(shape, (*batch, None, None))]
 
 
 def _fft_real(rank: int, inverse: bool) -> Rule:
@@ -283,6 +286,8 @@ def _fft_real(rank: int, inverse: bool) -> Rule:
         sizes: list[Dim] = [None] * rank if lengths is None else lengths.reshape(-1).tolist()
         if len(sizes) != rank:
             raise Contradiction(f"{len(sizes)} lengths came for {rank} dimensions")
+        if any(size is not None and size < 0 for size in sizes):
+            raise Contradiction(f"a Fourier transform of the lengths {sizes}")
         if not inverse and sizes[-1] is not None:
             sizes[-1] = sizes[-1] // 2 + 1 if sizes[-1] > 0 else 0
         return [(*shape[: len(shape) - rank], *sizes)]
@@ -372,6 +377,7 @@ INFER: dict[str, Rule] = {
     "BatchMatrixDiag": _matrix_diag,
     "BatchMatrixDiagPart": _matrix_diag_part,
     "BatchMatrixSetDiag": _matrix_set_diag,
+    "CholeskyGrad": _square,
     "Cross": _cross,
     "CumulativeLogsumexp": same_as_input,
     "Cumprod": same_as_input,

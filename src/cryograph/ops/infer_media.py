@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from ..base.shapes import Shape
 from .facts import Call, Contradiction, Dim, Rule, add, broadcast, merge, merge_dim, sub, times
-from .infer_common import Result, fixed, like, nothing_known, same_as_input, scalars, vectors
+from .infer_common import Result, fixed, nothing_known, same_as_input, scalars, vectors
 
 # Text
 
 
 def _string_join(call: Call) -> Result:
-    shape: Shape = ()
-    for fact in call.inputs:
-        if fact.shape is None:
-            return [None] if len(call.inputs) != 1 else [fact.shape]
-        if fact.shape != ():
-            shape = merge(shape, fact.shape) if shape != () else fact.shape
-    return [shape]
+    """Scalars beside strings that all have one shape."""
+    shapes = [fact.shape for fact in call.inputs]
+    shape: Shape = None
+    for other in shapes:
+        shape = shape if other == () else merge(shape, other)
+    return [() if all(other == () for other in shapes) else shape]
 
 
 def _string_format(call: Call) -> Result:
@@ -43,7 +42,7 @@ def _unicode_encode(call: Call) -> Result:
 
 
 def _ngrams(call: Call) -> Result:
-    return [(None,), call.shape(1)]
+    return [(None,), call.ranked(1, 1)]
 
 
 def _decode_raw(call: Call) -> Result:
@@ -64,10 +63,13 @@ def _decode_csv(call: Call) -> Result:
 
 
 def _fingerprint(call: Call) -> Result:
+    """The only method there is, farmhash64, makes 8 bytes."""
     shape = call.at_least(0, 1)
-    method = call.value(1)
-    size = 8 if method is None else None
-    return [(None if shape is None else shape[0], size if method is None else None)]
+    return [(None if shape is None else shape[0], 8)]
+
+
+def _fingerprints(call: Call) -> Result:
+    return [(call.ranked(0, 1)[0], 2)]
 
 
 # Parsed records
@@ -116,6 +118,11 @@ def _decode_image(call: Call) -> Result:
     if call.op == "DecodeImage":
         return [(None, None, known) if not call.flag("expand_animations") else None]
     return [(None, None, known)]
+
+
+def _decode_webp(call: Call) -> Result:
+    channels = call.integer("channels")
+    return [(None, None, None, None if channels == 0 else channels)]
 
 
 def _decode_gif(call: Call) -> Result:
@@ -193,7 +200,7 @@ INFER: dict[str, Rule] = {
     "DecodePng": _decode_image,
     "DecodeRaw": _decode_raw,
     "DecodeWav": _decode_wav,
-    "DecodeWebP": nothing_known,
+    "DecodeWebP": _decode_webp,
     "EncodeJpeg": scalars,
     "EncodeJpegVariableQuality": scalars,
     "EncodePng": _encode_png,
@@ -232,5 +239,5 @@ INFER: dict[str, Rule] = {
     "UnicodeDecode": _unicode_decode,
     "UnicodeDecodeWithOffsets": _unicode_decode,
     "UnicodeEncode": _unicode_encode,
-    "SdcaFprint": like(0),
+    "SdcaFprint": _fingerprints,
 }

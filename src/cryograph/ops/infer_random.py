@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ..base.shapes import Shape
-from .facts import Call, Rule
-from .infer_common import Result, every, fixed, like, same_as_input, scalars, shape_input
+from .facts import Call, Dim, Rule, merge_dim
+from .infer_common import Result, every, fixed, same_as_input, scalars, shape_input
 
 
 def _per_rate(call: Call) -> Result:
@@ -38,6 +38,18 @@ def _accidental_hits(call: Call) -> Result:
     return [(None,), (None,), (None,)]
 
 
+def _index_shuffle(call: Call) -> Result:
+    """Indices, seeds and bounds may each be one or many."""
+    ranks = [None if fact.shape is None else len(fact.shape) for fact in call.inputs[:3]]
+    many = [ranks[0] == 1, ranks[1] == 2, ranks[2] == 1]
+    if not any(many):
+        return [() if ranks == [0, 1, 0] else None]
+    size: Dim = None
+    for fact, is_many in zip(call.inputs, many, strict=False):
+        size = merge_dim(size, fact.shape[0]) if is_many and fact.shape else size
+    return [(size,)]
+
+
 _SHAPE_FIRST = (
     "RandomUniform RandomUniformInt RandomStandardNormal TruncatedNormal ParameterizedTruncatedNormal"
     " NonDeterministicInts StatelessRandomNormal StatelessRandomNormalV2 StatelessRandomUniform"
@@ -60,7 +72,7 @@ INFER: dict[str, Rule] = {
     "ComputeAccidentalHits": _accidental_hits,
     "Multinomial": _multinomial,
     "RandomGamma": _per_rate,
-    "RandomIndexShuffle": like(0),
+    "RandomIndexShuffle": _index_shuffle,
     "RandomPoisson": _per_rate,
     "RandomPoissonV2": _per_rate,
     "RandomShuffle": same_as_input,

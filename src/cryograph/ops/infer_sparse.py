@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from .facts import Call, Dims, Rule, add, merge, merge_dim
-from .infer_common import Result, fixed, like, nothing_known, scalars
+from .facts import Call, Dims, Rule, add, merge, merge_dim, normal_axis, times
+from .infer_common import Result, fixed, nothing_known, scalars
 
 
 def _coo(rank: int | None, count: int | None = None) -> list[Dims]:
@@ -50,7 +50,7 @@ def _sparse_to_dense(call: Call) -> Result:
 
 def _fill_empty_rows(call: Call) -> Result:
     rank = merge_dim(call.ranked(0, 2)[1], call.ranked(2, 1)[0])
-    rows = call.ranked(0, 2)[0]
+    rows = merge_dim(call.ranked(0, 2)[0], call.ranked(1, 1)[0])
     dims = call.dims(2)
     return [(None, rank), (None,), (dims[0] if dims else None,), (rows,)]
 
@@ -61,7 +61,18 @@ def _sparse_binary(call: Call) -> Result:
 
 
 def _sparse_reduce(call: Call) -> Result:
-    return [None]
+    dims, axes = call.dims(2), call.numbers(3)
+    if dims is None or axes is None:
+        return [None]
+    dropped = {normal_axis(axis, len(dims)) for axis in axes}
+    if call.flag("keep_dims"):
+        return [tuple(1 if i in dropped else size for i, size in enumerate(dims))]
+    return [tuple(size for i, size in enumerate(dims) if i not in dropped)]
+
+
+def _per_value(call: Call) -> Result:
+    """SparseDenseCwiseMul: a value for each index."""
+    return [(merge_dim(call.ranked(0, 2)[0], call.ranked(1, 1)[0]),)]
 
 
 def _sparse_reduce_sparse(call: Call) -> Result:
@@ -73,7 +84,7 @@ def _dense_add(call: Call) -> Result:
 
 
 def _sparse_softmax(call: Call) -> Result:
-    return [call.shape(1)]
+    return [call.ranked(1, 1)]
 
 
 def _serialize(call: Call) -> Result:
@@ -85,7 +96,7 @@ def _serialize_many(call: Call) -> Result:
 
 
 def _deserialize(call: Call) -> Result:
-    return [None, None, None]
+    return [(None, None), (None,), (None,)]
 
 
 def _set_operation(call: Call) -> Result:
@@ -110,8 +121,9 @@ def _count_output(call: Call) -> Result:
     if call.op == "DenseCountSparseOutput":
         rank = None if shape is None else len(shape)
     elif call.op == "SparseCountSparseOutput":
-        rank = call.ranked(2, 1)[0]
+        rank = merge_dim(call.ranked(2, 1)[0], call.ranked(0, 2)[1])
     else:
+        call.ranked(1, 1)
         rank = 2
     return _coo(rank)
 
@@ -149,8 +161,9 @@ def _ragged_range(call: Call) -> Result:
 
 def _ragged_to_sparse(call: Call) -> Result:
     values = call.shape(len(call.inputs) - 1)
-    rank = None if values is None else len(values) + call.integer("RAGGED_RANK")
-    return _coo(rank)
+    if values is None:
+        return _coo(None)
+    return _coo(len(values) + call.integer("RAGGED_RANK"), times(values))
 
 
 def _ragged_to_tensor(call: Call) -> Result:
@@ -253,9 +266,9 @@ INFER: dict[str, Rule] = {
     "SparseCross": _sparse_cross,
     "SparseCrossHashed": _sparse_cross,
     "SparseCrossV2": _sparse_cross,
-    "SparseDenseCwiseAdd": like(1),
-    "SparseDenseCwiseDiv": like(1),
-    "SparseDenseCwiseMul": like(1),
+    "SparseDenseCwiseAdd": _per_value,
+    "SparseDenseCwiseDiv": _per_value,
+    "SparseDenseCwiseMul": _per_value,
     "SparseFillEmptyRows": _fill_empty_rows,
     "SparseFillEmptyRowsGrad": _sparse_fill_grad,
     "SparseReduceMax": _sparse_reduce,

@@ -12,15 +12,16 @@ from .facts import (
     Dims,
     Rule,
     add,
-    broadcast_dim,
+    broadcast,
     ceil_div,
     merge,
     merge_dim,
+    merge_rank,
     mul,
     normal_axis,
     times,
 )
-from .infer_common import Result, like, of_rank, shape_input
+from .infer_common import Result, like, of_rank
 
 
 class Layout:
@@ -61,9 +62,10 @@ def window(size: Dim, kernel: Dim, stride: int, dilation: int, padding: str, aro
     reach = ((kernel or 0) - 1) * dilation + 1
     if padding == "EXPLICIT":
         size += around[0] + around[1]
-    if size < reach:
+    room = size - reach + stride
+    if room <= -stride:
         raise Contradiction(f"a window of {reach} does not fit the size {size}")
-    return (size - reach) // stride + 1
+    return max(room, 0) // stride
 
 
 def _explicit(call: Call, axes: Sequence[int]) -> list[tuple[int, int]]:
@@ -83,9 +85,12 @@ def _strides(call: Call, name: str, rank: int) -> list[int]:
 def convolution(call: Call, rank: int, depthwise: bool = False) -> Shape:
     """The shape of a convolution of input 0 with the filter in input 1."""
     layout = layout_of(call, rank)
-    if "filter_format" in call.attrs and call.text("filter_format") != "HWIO":
-        return None
-    shape, kernel = call.ranked(0, rank), call.ranked(1, rank)
+    shape = call.ranked(0, rank)
+    order = call.text("filter_format") if "filter_format" in call.attrs else "HWIO"
+    if order not in ("HWIO", "OIHW"):
+        return layout.dims(shape[layout.batch], [None] * (rank - 2), (call.shape(1) or (None,))[0])
+    kernel = call.ranked(1, rank)
+    kernel = kernel if order == "HWIO" else (*kernel[2:], kernel[1], kernel[0])
     strides, dilations = _strides(call, "strides", rank), _strides(call, "dilations", rank)
     if depthwise:
         channels = mul(merge_dim(shape[layout.channel], kernel[-2]), kernel[-1])
@@ -141,32 +146,38 @@ def _conv(call: Call) -> Result:
     return [(*shape[:batches], *(space if channels_last else ()), *channel, *(() if channels_last else space))]
 
 
+def sized(index: int, rank: int) -> Rule:
+    """The shape that the values of an input say, of `rank` dimensions: gradients."""
+
+    def rule(call: Call) -> Result:
+        return [merge(call.dims(index), (None,) * rank)]
+
+    return rule
+
+
 def _backprop_input(call: Call) -> Result:
+    """The sizes are those of the picture, or its height and width alone."""
     sizes = call.dims(0)
-    return [sizes if sizes is not None else (None,) * 4]
+    if sizes is None or len(sizes) != 2:
+        return [merge_rank(sizes, 4)]
+    layout = layout_of(call, 4)
+    channel = call.ranked(1, 4)[2]
+    return [layout.dims(call.ranked(2, 4)[layout.batch], sizes, channel)]
 
 
-def _backprop_input_3d(call: Call) -> Result:
-    sizes = call.dims(0)
-    return [sizes if sizes is not None else (None,) * 5]
+def formed(index: int, rank: int) -> Rule:
+    """The shape of an input of `rank` dimensions: gradients."""
 
+    def rule(call: Call) -> Result:
+        return [call.ranked(index, rank)]
 
-def _backprop_input_v2(call: Call) -> Result:
-    return [call.shape(0)]
-
-
-def _backprop_filter(call: Call) -> Result:
-    sizes = call.dims(1)
-    return [sizes if sizes is not None else (None,) * 4]
-
-
-def _backprop_filter_3d(call: Call) -> Result:
-    sizes = call.dims(1)
-    return [sizes if sizes is not None else (None,) * 5]
+    return rule
 
 
 def _pool(rank: int) -> Rule:
     def rule(call: Call) -> Result:
+        if "data_format" in call.attrs and call.text("data_format") == "NCHW_VECT_C":
+            return [_pool_vectors(call)]
         layout = layout_of(call, rank)
         shape = call.ranked(0, rank)
         sizes, strides = _strides(call, "ksize", rank), _strides(call, "strides", rank)
@@ -175,6 +186,21 @@ def _pool(rank: int) -> Rule:
         if sizes[layout.channel] == 1 and strides[layout.channel] == 1:
             result[layout.channel] = shape[layout.channel]
         return [tuple(result)] * len(call.outputs)
+
+    return rule
+
+
+def _pool_vectors(call: Call) -> Shape:
+    """Pooling in NCHW_VECT_C: channels lie four and four in a last dimension of their own."""
+    shape = call.ranked(0, 5)
+    sizes, strides, around = call.ints("ksize"), call.ints("strides"), _explicit(call, range(4))
+    padding = call.text("padding")
+    return (*(window(shape[a], sizes[a], strides[a], 1, padding, around[a]) for a in range(4)), shape[4])
+
+
+def _pool_grad_grad(rank: int) -> Rule:
+    def rule(call: Call) -> Result:
+        return [merge(_pool(rank)(call)[0], call.ranked(1, rank))]  # type: ignore[arg-type]
 
     return rule
 
@@ -205,11 +231,7 @@ def _fused_batch_norm(call: Call) -> Result:
         size = call.ranked(i, 1)[0]
         channel = merge_dim(channel, None if size == 0 else size)
     result = tuple(channel if i == layout.channel else size for i, size in enumerate(shape))
-    return [result, (channel,), (channel,), (channel,), (channel,), (None,)][: len(call.outputs)]
-
-
-def _fused_batch_norm_ex(call: Call) -> Result:
-    return _fused_batch_norm(call)
+    return [result, (channel,), (channel,), (channel,), (channel,), None][: len(call.outputs)]
 
 
 def _fused_batch_norm_grad(call: Call) -> Result:
@@ -217,9 +239,10 @@ def _fused_batch_norm_grad(call: Call) -> Result:
     layout = layout_of(call, rank)
     shape = merge(call.ranked(0, rank), call.ranked(1, rank)) or ()
     channel = merge_dim(shape[layout.channel], call.ranked(2, 1)[0])
+    if not call.flag("is_training"):
+        channel = merge_dim(channel, merge_dim(call.ranked(3, 1)[0], call.ranked(4, 1)[0]))
     result = tuple(channel if i == layout.channel else size for i, size in enumerate(shape))
-    aside: Shape = (channel,) if call.flag("is_training") else (0,)
-    return [result, (channel,), (channel,), (0,) if call.flag("is_training") else aside, (0,) if aside else (None,)]
+    return [result, (channel,), (channel,), (0,), (0,)]
 
 
 def _global_norm(call: Call) -> Result:
@@ -238,13 +261,9 @@ def _resize(call: Call) -> Result:
 
 
 def _resize_grad(call: Call) -> Result:
-    grads = call.ranked(0, 4)
-    if call.op == "ResizeNearestNeighborGrad":
-        size = call.dims(1)
-        height, width = size if size is not None and len(size) == 2 else (None, None)
-        return [(grads[0], height, width, grads[3])]
-    original = call.ranked(1, 4)
-    return [(grads[0], original[1], original[2], grads[3])]
+    grads, size = call.ranked(0, 4), call.dims(1)
+    height, width = size if size is not None and len(size) == 2 else (None, None)
+    return [(grads[0], height, width, grads[3])]
 
 
 def _scale_and_translate_grad(call: Call) -> Result:
@@ -256,10 +275,6 @@ def _crop_and_resize(call: Call) -> Result:
     size = call.dims(3)
     height, width = size if size is not None and len(size) == 2 else (None, None)
     return [(merge_dim(boxes[0], count[0]), height, width, image[3])]
-
-
-def _crop_and_resize_grad_image(call: Call) -> Result:
-    return [call.dims(3) or (None,) * 4]
 
 
 def _extract_glimpse(call: Call) -> Result:
@@ -309,10 +324,9 @@ def _blocks(call: Call, into_space: bool) -> Result:
     text = call.text("data_format")
     if text == "NCHW_VECT_C":
         shape = call.ranked(0, 5)
-        depth = mul(shape[1], shape[4])
-        depth = _divided(depth, block * block) if into_space else mul(depth, block * block)
+        depth = _divided(shape[1], block * block) if into_space else mul(shape[1], block * block)
         space = [mul(size, block) if into_space else _divided(size, block) for size in shape[2:4]]
-        return [(shape[0], _divided(depth, 4), *space, 4)]
+        return [(shape[0], depth, *space, 4)]
     layout = Layout(text, 4)
     shape = call.ranked(0, 4)
     channel = shape[layout.channel]
@@ -330,17 +344,15 @@ def _batch_to_space_nd(call: Call) -> Result:
 
 
 def _space_to_batch(call: Call) -> Result:
-    call.ranked(0, 4)
     return [_batched(call, (call.integer("block_size"),) * 2, 1, into_batch=True)]
 
 
 def _batch_to_space(call: Call) -> Result:
-    call.ranked(0, 4)
     return [_batched(call, (call.integer("block_size"),) * 2, 1, into_batch=False)]
 
 
 def _batched(call: Call, blocks: Shape, edges_at: int, into_batch: bool) -> Shape:
-    shape = call.shape(0)
+    shape = call.shape(0) if call.op.endswith("ND") else call.ranked(0, 4)
     if blocks is None and call.inputs[1].shape is not None and len(call.inputs[1].shape) == 1:
         blocks = None if call.inputs[1].shape[0] is None else (None,) * call.inputs[1].shape[0]
     if shape is None:
@@ -412,11 +424,9 @@ def _correlation(call: Call) -> Result:
 
 
 def _softmax_cross_entropy(call: Call) -> Result:
-    a, b = call.shape(0), call.shape(1)
-    if a is None or b is None or len(a) != 2 or len(b) != 2:
-        return [(None,), (None, None)]
-    rows, columns = broadcast_dim(a[0], b[0]), broadcast_dim(a[1], b[1])
-    return [(rows,), (rows, columns)]
+    shapes = [(None, None) if fact.shape is None else fact.shape for fact in call.inputs]
+    shape = merge_rank(broadcast(*shapes), 2)
+    return [shape[:1], shape]
 
 
 def _sparse_cross_entropy(call: Call) -> Result:
@@ -444,32 +454,32 @@ INFER: dict[str, Rule] = {
     "ArgMin": _reduce_axis,
     "AvgPool": _pool(4),
     "AvgPool3D": _pool(5),
-    "AvgPool3DGrad": shape_input(0),
-    "AvgPoolGrad": shape_input(0),
+    "AvgPool3DGrad": sized(0, 5),
+    "AvgPoolGrad": sized(0, 4),
     "BatchNormWithGlobalNormalization": _global_norm,
     "BatchToSpace": _batch_to_space,
     "BatchToSpaceND": _batch_to_space_nd,
     "Conv": _conv,
     "Conv2D": _conv_2d,
-    "Conv2DBackpropFilter": _backprop_filter,
-    "Conv2DBackpropFilterV2": like(1),
+    "Conv2DBackpropFilter": sized(1, 4),
+    "Conv2DBackpropFilterV2": formed(1, 4),
     "Conv2DBackpropInput": _backprop_input,
-    "Conv2DBackpropInputV2": _backprop_input_v2,
+    "Conv2DBackpropInputV2": formed(0, 4),
     "Conv3D": _conv_3d,
-    "Conv3DBackpropFilter": like(1),
-    "Conv3DBackpropFilterV2": _backprop_filter_3d,
-    "Conv3DBackpropInput": like(0),
-    "Conv3DBackpropInputV2": _backprop_input_3d,
+    "Conv3DBackpropFilter": formed(1, 5),
+    "Conv3DBackpropFilterV2": sized(1, 5),
+    "Conv3DBackpropInput": formed(0, 5),
+    "Conv3DBackpropInputV2": sized(0, 5),
     "CropAndResize": _crop_and_resize,
     "CropAndResizeGradBoxes": like(2),
-    "CropAndResizeGradImage": _crop_and_resize_grad_image,
+    "CropAndResizeGradImage": sized(3, 4),
     "DepthToSpace": _depth_to_space,
     "DepthwiseConv2dNative": _depthwise,
-    "DepthwiseConv2dNativeBackpropFilter": _backprop_filter,
-    "DepthwiseConv2dNativeBackpropInput": _backprop_input,
+    "DepthwiseConv2dNativeBackpropFilter": sized(1, 4),
+    "DepthwiseConv2dNativeBackpropInput": sized(0, 4),
     "Dilation2D": _dilation,
-    "Dilation2DBackpropFilter": like(1),
-    "Dilation2DBackpropInput": like(0),
+    "Dilation2DBackpropFilter": formed(1, 3),
+    "Dilation2DBackpropInput": formed(0, 4),
     "DrawBoundingBoxes": _draw_boxes,
     "DrawBoundingBoxesV2": _draw_boxes,
     "ExtractGlimpse": _extract_glimpse,
@@ -477,9 +487,9 @@ INFER: dict[str, Rule] = {
     "ExtractImagePatches": _extract_patches,
     "ExtractVolumePatches": _extract_volumes,
     "FractionalAvgPool": _fractional_pool,
-    "FractionalAvgPoolGrad": shape_input(0),
+    "FractionalAvgPoolGrad": sized(0, 4),
     "FractionalMaxPool": _fractional_pool,
-    "FractionalMaxPoolGrad": like(0),
+    "FractionalMaxPoolGrad": formed(0, 4),
     "FusedBatchNorm": _fused_batch_norm,
     "FusedBatchNormGrad": _fused_batch_norm_grad,
     "FusedBatchNormGradV2": _fused_batch_norm_grad,
@@ -495,23 +505,23 @@ INFER: dict[str, Rule] = {
     "LRNGrad": _lrn_grad,
     "MaxPool": _pool(4),
     "MaxPool3D": _pool(5),
-    "MaxPool3DGrad": like(0),
-    "MaxPool3DGradGrad": like(1),
-    "MaxPoolGrad": like(0),
-    "MaxPoolGradGrad": like(1),
+    "MaxPool3DGrad": formed(0, 5),
+    "MaxPool3DGradGrad": _pool_grad_grad(5),
+    "MaxPoolGrad": formed(0, 4),
+    "MaxPoolGradGrad": _pool_grad_grad(4),
     "MaxPoolGradGradV2": like(1),
     "MaxPoolGradGradWithArgmax": like(2),
-    "MaxPoolGradV2": like(0),
-    "MaxPoolGradWithArgmax": like(0),
+    "MaxPoolGradV2": formed(0, 4),
+    "MaxPoolGradWithArgmax": formed(0, 4),
     "MaxPoolV2": _max_pool_v2,
     "MaxPoolWithArgmax": _pool(4),
     "Resampler": _resampler,
     "ResamplerGrad": like(0, 1),
     "ResizeArea": _resize,
     "ResizeBicubic": _resize,
-    "ResizeBicubicGrad": _resize_grad,
+    "ResizeBicubicGrad": like(1),
     "ResizeBilinear": _resize,
-    "ResizeBilinearGrad": _resize_grad,
+    "ResizeBilinearGrad": like(1),
     "ResizeNearestNeighbor": _resize,
     "ResizeNearestNeighborGrad": _resize_grad,
     "ScaleAndTranslate": _resize,
@@ -521,7 +531,7 @@ INFER: dict[str, Rule] = {
     "SpaceToBatchND": _space_to_batch_nd,
     "SpaceToDepth": _space_to_depth,
     "SparseSoftmaxCrossEntropyWithLogits": _sparse_cross_entropy,
-    "_FusedBatchNormEx": _fused_batch_norm_ex,
+    "_FusedBatchNormEx": _fused_batch_norm,
     "_FusedConv2D": _conv_2d,
     "_FusedConv3D": _conv_3d,
     "_FusedDepthwiseConv2dNative": _depthwise,

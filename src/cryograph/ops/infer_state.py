@@ -9,6 +9,7 @@ from .facts import MAX_VALUES, UNKNOWN, Call, Fact, Rule, join, join_facts, merg
 from .infer_common import (
     Result,
     every,
+    fixed,
     nothing_known,
     passed_on,
     same_as_input,
@@ -17,6 +18,7 @@ from .infer_common import (
     shape_list_attribute,
     vectors,
 )
+from .signatures import signature
 
 LEGACY_PLACEHOLDER = 21
 """Up to this version of GraphDef a Placeholder of shape () was one of unknown shape."""
@@ -60,6 +62,11 @@ def _merge(call: Call) -> Result:
     return [first, ()]
 
 
+def _loop_cond(call: Call) -> Result:
+    fact = call.inputs[0]
+    return [Fact(fact.dtype, merge(fact.shape, ()), fact.value)]
+
+
 def _ref_select(call: Call) -> Result:
     shape = call.shape(1)
     for fact in call.inputs[2:]:
@@ -80,6 +87,19 @@ def _assign(call: Call) -> Result:
     if call.flag("validate_shape"):
         return [merge(call.shape(0), call.shape(1))]
     return [call.shape(1)]
+
+
+def _step(call: Call) -> Result:
+    """An optimizer's step: the variable, its slots and the gradient have one shape; a sparse gradient fewer rows."""
+    shape: Shape = None
+    known = signature(call.op)
+    for fact, arg in zip(call.inputs, known.inputs if known else (), strict=False):
+        if arg.is_ref:
+            shape = merge(shape, fact.shape)
+        elif arg.name in ("grad", "delta", "value"):
+            sparse = call.op.startswith("Sparse")
+            shape = merge(shape, (None, *fact.shape[1:]) if sparse and fact.shape else fact.shape)
+    return [shape]
 
 
 def _var_handle(call: Call) -> Result:
@@ -182,7 +202,7 @@ def _list_stack(call: Call) -> Result:
 
 def _list_gather(call: Call) -> Result:
     element, indices = _element(call, 0, 2), call.shape(1)
-    return [None if element is None or indices is None else (indices[0] if indices else None, *element)]
+    return [None if element is None or indices is None else (*indices, *element)]
 
 
 def _list_concat(call: Call) -> Result:
@@ -302,8 +322,8 @@ def _symbolic_gradient(call: Call) -> Result:
 
 _PASSED = (
     "CheckNumerics CheckNumericsV2 Copy CopyHost DebugIdentity DebugIdentityV2 DeepCopy Enter Exit GuaranteeConst"
-    " Identity IdentityN LoopCond NextIteration PreventGradient RefEnter RefExit RefIdentity RefNextIteration Snapshot"
-    " StopGradient _EagerConst CopyToMesh DisableCopyOnRead"
+    " CheckPinned Identity IdentityN NextIteration PreventGradient RefEnter RefExit RefIdentity RefNextIteration"
+    " Snapshot StopGradient _EagerConst CopyToMesh DisableCopyOnRead"
 )
 _QUEUES = (
     "FIFOQueue FIFOQueueV2 PaddingFIFOQueue PaddingFIFOQueueV2 PriorityQueue PriorityQueueV2 RandomShuffleQueue"
@@ -316,27 +336,29 @@ _MUTABLE = (
     " AnonymousMutableDenseHashTable"
 )
 _REF_UPDATES = (
-    "AssignAdd AssignSub ScatterAdd ScatterDiv ScatterMax ScatterMin ScatterMul ScatterNdAdd ScatterNdMax ScatterNdMin"
-    " ScatterNdSub ScatterNdUpdate ScatterSub ScatterUpdate CountUpTo ApplyAdaMax ApplyAdadelta ApplyAdagrad"
-    " ApplyAdagradDA ApplyAdagradV2 ApplyAdam ApplyAddSign ApplyCenteredRMSProp ApplyFtrl ApplyFtrlV2"
-    " ApplyGradientDescent ApplyMomentum ApplyPowerSign ApplyProximalAdagrad ApplyProximalGradientDescent ApplyRMSProp"
-    " SparseApplyAdadelta SparseApplyAdagrad SparseApplyAdagradDA SparseApplyAdagradV2 SparseApplyCenteredRMSProp"
-    " SparseApplyFtrl SparseApplyFtrlV2 SparseApplyMomentum SparseApplyProximalAdagrad"
-    " SparseApplyProximalGradientDescent SparseApplyRMSProp ZeroInitializer DestroyTemporaryVariable"
+    "ScatterAdd ScatterDiv ScatterMax ScatterMin ScatterMul ScatterNdAdd ScatterNdMax ScatterNdMin ScatterNdSub"
+    " ScatterNdUpdate ScatterSub ScatterUpdate ZeroInitializer DestroyTemporaryVariable"
+)
+_STEPS = (
+    "AssignAdd AssignSub ApplyAdaMax ApplyAdadelta ApplyAdagrad ApplyAdagradDA ApplyAdagradV2 ApplyAdam ApplyAddSign"
+    " ApplyCenteredRMSProp ApplyFtrl ApplyFtrlV2 ApplyGradientDescent ApplyMomentum ApplyPowerSign ApplyProximalAdagrad"
+    " ApplyProximalGradientDescent ApplyRMSProp SparseApplyAdadelta SparseApplyAdagrad SparseApplyAdagradDA"
+    " SparseApplyAdagradV2 SparseApplyCenteredRMSProp SparseApplyFtrl SparseApplyFtrlV2 SparseApplyMomentum"
+    " SparseApplyProximalAdagrad SparseApplyProximalGradientDescent SparseApplyRMSProp"
 )
 _SCALARS = (
-    "AudioSummary AudioSummaryV2 Barrier BarrierIncompleteSize BarrierReadySize CheckPinned ConsumeMutexLock"
+    "AudioSummary AudioSummaryV2 CountUpTo ResourceCountUpTo BarrierIncompleteSize BarrierReadySize ConsumeMutexLock"
     " DummyIterationCounter DummySeedGenerator ExperimentalStatsAggregatorHandle HistogramSummary"
     " ImageSummary IsVariableInitialized Iterator IteratorToStringHandle IteratorV2 LookupTableSize LookupTableSizeV2"
     " MergeSummary MutexV2 OneShotIterator QueueIsClosed QueueIsClosedV2 QueueSize"
     " QueueSizeV2 ReaderNumRecordsProduced ReaderNumRecordsProducedV2 ReaderNumWorkUnitsCompleted"
     " ReaderNumWorkUnitsCompletedV2 ReaderRead ReaderReadV2 ReaderSerializeState ReaderSerializeStateV2 ScalarSummary"
-    " StackV2 StatsAggregatorHandle StatsAggregatorHandleV2 SummaryWriter TensorArraySize TensorArraySizeV2"
+    " StatsAggregatorHandle StatsAggregatorHandleV2 SummaryWriter TensorArraySize TensorArraySizeV2"
     " TensorArraySizeV3 TensorListLength TensorMapHasKey TensorMapSize TensorSummary TensorSummaryV2 VarIsInitializedOp"
     " EmptyTensorMap TensorArrayWrite TensorArrayWriteV2 TensorArrayWriteV3 TensorArrayScatter TensorArrayScatterV2"
     " TensorArrayScatterV3 TensorArraySplit TensorArraySplitV2 TensorArraySplitV3 TensorArrayUnpack DeviceIndex"
     " AnonymousIterator IteratorFromStringHandleV2 TFRecordReaderV2 TextLineReaderV2 WholeFileReaderV2 IdentityReaderV2"
-    " FixedLengthRecordReaderV2 ConditionalAccumulator TensorMapErase TensorMapInsert"
+    " FixedLengthRecordReaderV2 TensorMapErase TensorMapInsert"
 )
 
 INFER: dict[str, Rule] = {
@@ -344,9 +366,12 @@ INFER: dict[str, Rule] = {
     **every(_table, _HANDLES),
     **every(_mutable_table, _MUTABLE),
     **every(same_as_input, _REF_UPDATES),
+    **every(_step, _STEPS),
     **every(scalars, _SCALARS),
     **every(_queue, _QUEUES),
     "Assign": _assign,
+    "Barrier": fixed((2,)),
+    "ConditionalAccumulator": fixed((2,)),
     "Const": _const,
     "DebugGradientIdentity": passed_on,
     "DebugGradientRefIdentity": passed_on,
@@ -361,6 +386,7 @@ INFER: dict[str, Rule] = {
     "LookupTableExportV2": _table_export,
     "LookupTableFind": _table_find,
     "LookupTableFindV2": _table_find,
+    "LoopCond": _loop_cond,
     "Merge": _merge,
     "Placeholder": _placeholder,
     "PlaceholderV2": shape_attribute("shape"),
@@ -379,6 +405,7 @@ INFER: dict[str, Rule] = {
     "RefSwitch": _switch,
     "ResourceGather": _resource_gather,
     "ResourceGatherNd": _resource_gather_nd,
+    "StackV2": fixed((2,)),
     "Switch": _switch,
     "SymbolicGradient": _symbolic_gradient,
     "TemporaryVariable": shape_attribute("shape"),

@@ -239,10 +239,10 @@ def _reduction(function: Callable[..., Any]) -> ValueRule:
     return rule
 
 
-def _mean(value: Array, axis: tuple[int, ...], keepdims: bool) -> Any:
-    if value.dtype.kind != "f":
-        raise ValueError("the mean of integers is rounded")
-    return np.mean(value, axis=axis, keepdims=keepdims)
+def _mean(call: Call) -> Values:
+    value = call.value(0)
+    # The mean of integers is rounded in a way of its own.
+    return () if value is None or value.dtype.kind != "f" else _reduction(np.mean)(call)
 
 
 def _select(call: Call) -> Values:
@@ -391,7 +391,7 @@ VALUES: dict[str, ValueRule] = {
     "LogicalOr": _binary(np.logical_or),
     "Max": _reduction(np.max),
     "Maximum": _binary(np.maximum, max),
-    "Mean": _reduction(_mean),
+    "Mean": _mean,
     "Min": _reduction(np.min),
     "Minimum": _binary(np.minimum, min),
     "Mul": _binary(np.multiply, operator.mul),

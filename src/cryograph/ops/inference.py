@@ -32,7 +32,7 @@ from .infer_values import VALUES
 from .notation import OpSignature
 from .signatures import of_op_def, output_arg_ranges, output_types, signature_of
 
-MAX_DEPTH = 60
+MAX_DEPTH = 40
 """How deep functions may call each other before nothing more is known."""
 
 MAX_TURNS = 200
@@ -87,8 +87,11 @@ def infer(graph: Graph, feeds: Mapping[str, Shape] | None = None, function: str 
     """
     body: Body = graph if function is None else graph.function(function)
     run = _Run(graph)
-    fed = {body.port(name).tensor: shape for name, shape in (feeds or {}).items()}
     given = _declared_arguments(body) if isinstance(body, Function) else {}
+    fed = {}
+    for name, shape in (feeds or {}).items():
+        port = Port.parse(name)
+        fed[port.tensor if port.node in given else body.port(name).tensor] = shape
     facts = run.body(body, given, {}, fed)
     return Inference(body, facts, run)
 
