@@ -48,7 +48,8 @@ def tracked() -> list[Path]:
         listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
         paths = [ROOT / os.fsdecode(name) for name in listed.split(b"\0") if name]
     else:
-        paths = list(ROOT.rglob("*"))
+        made = ("__pycache__", ".venv", ".mypy_cache", ".pytest_cache", ".ruff_cache", ".hypothesis")
+        paths = [p for p in ROOT.rglob("*") if not any(part.startswith(made) for part in p.relative_to(ROOT).parts)]
     return [path for path in paths if path.is_file() and not path.is_symlink()]
 
 

@@ -106,13 +106,15 @@ def matches(expected: str, printed: str) -> bool:
 
 
 def copy_tree(target: Path) -> None:
-    """What git tracks or would, copied: as a clone of the next commit, without what is ignored."""
+    """What git tracks or would, copied and tracked there: as a clone of the next commit, without what is ignored."""
     command = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
     listed = subprocess.run(command, cwd=ROOT, capture_output=True, check=True).stdout
     for name in listed.decode().split("\0"):
         if name and (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
+    subprocess.run(["git", "init", "-q"], cwd=target, check=True)
+    subprocess.run(["git", "add", "-A"], cwd=target, check=True)
 
 
 def run(step: Step, directory: Path) -> bool:
