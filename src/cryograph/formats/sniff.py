@@ -87,90 +87,105 @@ def _is_state(s: Sniffed) -> bool:
     return s.text is not None and re.match(r"\s*(all_)?model_checkpoint_path", s.text) is not None
 
 
-def _fields(s: Sniffed) -> list[tuple[int, int, int, int]]:
-    """The first fields of a protobuf message: number, wire type, offset and length of each, as far as the head tells;
-    empty when it cannot be one."""
-    found: list[tuple[int, int, int, int]] = []
-    position = 0
-    data = s.head
-    while position < len(data) and len(found) < 64:
+Record = tuple[int, int, int, int]
+"""A field on the wire: number, wire type, offset and length of what it holds."""
+
+MAX_RECORDS = 24
+"""Records of a message that are looked at."""
+
+OP_NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_>./-]{0,199}")
+
+
+def _records(file: File, start: int, end: int) -> list[Record]:
+    """The first fields of the message between two offsets of a file; empty when it cannot be one. A record that sticks out
+    is the last: a file that is cut short is still of its kind, and its own reader tells where."""
+    found: list[Record] = []
+    position = start
+    while position < end and len(found) < MAX_RECORDS:
+        head = file.read(position, min(20, file.size - position))
         try:
-            tag, at = read_varint(data, position)
+            tag, at = read_varint(head, 0)
             number, wire = tag >> 3, tag & 7
-            if number == 0 or number > 1 << 20:
-                return []
+            length = {1: 8, 5: 4}.get(wire, 0)
             if wire == 2:
-                length, at = read_varint(data, at)
+                length, at = read_varint(head, at)
             elif wire == 0:
-                _, end = read_varint(data, at)
-                length = end - at
-            elif wire in (1, 5):
-                length = 8 if wire == 1 else 4
-            else:
+                _, after = read_varint(head, at)
+                length = after - at
+            elif wire not in (1, 5):
                 return []
         except (ValueError, IndexError, DamagedError, LimitError):
-            return found if len(data) == HEAD else []
-        if at + length > s.file.size:
-            # A file that is cut short is still of its kind: its own reader tells where.
-            found.append((number, wire, at, length))
-            return found
-        found.append((number, wire, at, length))
-        position = at + length
+            return []
+        if not 0 < number < 1 << 20:
+            return []
+        found.append((number, wire, position + at, length))
+        position += at + length
     return found
 
 
-def _sub_fields(s: Sniffed, at: int, length: int) -> list[tuple[int, int, int, int]]:
-    size = min(length, HEAD, s.file.size - at)
-    part = Sniffed(s.file, s.file.read(at, size)) if size > 0 else Sniffed(s.file, b"")
-    return [(number, wire, at + inner, size) for number, wire, inner, size in _fields(part)]
+def _top(s: Sniffed) -> list[Record]:
+    return _records(s.file, 0, s.file.size)
 
 
-def _is_node(fields: list[tuple[int, int, int, int]]) -> bool:
-    """Whether fields are those of a NodeDef: name, op, inputs, device, attributes."""
-    return bool(fields) and fields[0][:2] in ((1, 2), (2, 2)) and all(f[0] <= 8 and f[1] == 2 for f in fields)
+def _inside(s: Sniffed, record: Record) -> list[Record]:
+    _, _, at, length = record
+    end = at + length
+    found = _records(s.file, at, min(end, s.file.size)) if at < s.file.size else []
+    return [] if any(start + size > end for _, _, start, size in found) else found
+
+
+def _is_node(s: Sniffed, record: Record) -> bool:
+    """Whether a record is a NodeDef: it has an op whose name reads as one."""
+    for number, wire, at, length in _inside(s, record):
+        if number > 8 or wire != 2:
+            return False
+        if number == 2:
+            return OP_NAME.fullmatch(s.file.read(at, min(length, 200, s.file.size - at))) is not None
+    return False
+
+
+def _is_graph(s: Sniffed, records: list[Record]) -> bool:
+    """Whether records are those of a GraphDef: nodes first, or a graph without nodes that tells its versions."""
+    if not records or any(number > 5 for number, *_ in records):
+        return False
+    number, wire, _, length = records[0]
+    if number == 1:
+        return wire == 2 and (_is_node(s, records[0]) or (length == 0 and len(records) > 1))
+    return number in (2, 4) and wire == 2 and all(n > 1 for n, *_ in records)
 
 
 def _is_graphdef(s: Sniffed) -> bool:
-    fields = _fields(s)
-    if not fields or not all(f[0] in (1, 2, 3, 4, 5) for f in fields):
+    records = _top(s)
+    if _is_graph(s, records):
+        number, _, _, length = records[0]
+        return number == 1 or length < 64 or len(records) > 1
+    return False
+
+
+def _is_metagraph_message(s: Sniffed, records: list[Record]) -> bool:
+    """Whether records are those of a MetaGraphDef: each at most once but for maps and assets, and a graph among them."""
+    numbers = [number for number, *_ in records]
+    if not records or any(n > 7 or w != 2 for n, w, *_ in records) or numbers.count(1) > 1 or numbers.count(2) > 1:
         return False
-    number, wire, at, length = fields[0]
-    if number == 1 and wire == 2:
-        sub = _sub_fields(s, at, length)
-        return _is_node(sub) and (len(sub) > 1 or length == 0)
-    return number == 4 and wire == 2 and length < 64 and len(fields) <= 2 and not s.text
+    for record in records:
+        if record[0] == 2:
+            return record[3] == 0 or _is_graph(s, _inside(s, record)) or record[2] + record[3] > s.file.size
+    return numbers[0] == 1 and not _is_node(s, records[0])
 
 
 def _is_metagraph(s: Sniffed) -> bool:
-    fields = _fields(s)
-    if not _is_any_metagraph(fields):
-        return False
-    for number, _, at, length in fields:
-        if number == 2:
-            graph = _sub_fields(s, at, length)
-            if not graph:
-                return length == 0
-            inner, wire, start, size = graph[0]
-            return (inner == 1 and wire == 2 and _is_node(_sub_fields(s, start, size))) or inner == 4
-    # The head is filled by the list of ops in meta_info_def.
-    number, _, at, length = fields[0]
-    return number == 1 and length > HEAD // 2 and all(f[0] in (1, 2, 3, 4, 5, 6, 7) for f in _sub_fields(s, at, length))
+    return _is_metagraph_message(s, _top(s))
 
 
 def _is_savedmodel(s: Sniffed) -> bool:
-    fields = _fields(s)
-    if not fields or fields[0][:2] != (1, 0):
+    records = _top(s)
+    if not records or records[0][:2] != (1, 0):
         return False
-    if len(fields) == 1:
-        return s.file.size < HEAD
-    number, wire, at, length = fields[1]
-    if (number, wire) != (2, 2):
-        return False
-    return length == 0 or _is_any_metagraph(_sub_fields(s, at, length))
-
-
-def _is_any_metagraph(fields: list[tuple[int, int, int, int]]) -> bool:
-    return bool(fields) and all(1 <= number <= 7 and wire == 2 for number, wire, _, _ in fields)
+    if len(records) == 1:
+        return s.file.size < 16
+    return records[1][:2] == (2, 2) and (
+        records[1][3] == 0 or _is_metagraph_message(s, _inside(s, records[1])) or records[1][2] + records[1][3] > s.file.size
+    )
 
 
 def _is_npz(s: Sniffed) -> bool:
@@ -205,10 +220,8 @@ def _is_tfrecord(s: Sniffed) -> bool:
 
 
 def _is_onnx(s: Sniffed) -> bool:
-    fields = _fields(s)
-    if len(fields) < 2 or fields[0][:2] != (1, 0):
-        return False
-    return fields[1][0] in (2, 7, 8, 14)
+    records = _top(s)
+    return len(records) > 1 and records[0][:2] == (1, 0) and records[1][0] in (2, 7, 8, 14)
 
 
 def _is_json_with(key: str) -> Callable[[Sniffed], bool]:

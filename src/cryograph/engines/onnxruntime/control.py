@@ -11,9 +11,9 @@ from .values import OnnxGraph, OnnxNode, Refusal, Value
 
 
 def _condition(g: Builder, x: Value) -> Value:
-    """A scalar as a flag: a number holds when it is not 0."""
-    if x.shape != ():
-        raise Refusal("a condition that is not known to be a scalar has no form in ONNX")
+    """A scalar as a flag: a number holds when it is not 0. Of unknown rank it is taken for one, as all graphs have it."""
+    if x.shape not in (None, ()):
+        raise Refusal("a condition that is not a scalar has no form in ONNX")
     return g.cast(x, BOOL)
 
 
@@ -73,7 +73,8 @@ def case(g: Builder, step: Step, index: Value, *inputs: Value, branches: object 
         chosen = _branch(g, f"branches:{number}", inputs)
         names = [g.name() for _ in kinds]
         node = OnnxNode("If", [flags[number].name], names, {"then_branch": chosen, "else_branch": graph})
-        graph = OnnxGraph([], names, [node], {}, {})
+        known = {name: Value(name, k.dtype, k.shape) for name, k in zip(names, kinds, strict=True)}
+        graph = OnnxGraph([], names, [node], {}, known)
     first = _branch(g, "branches:0", inputs)
     return g.ops("If", flags[0], dtypes=[k.dtype for k in kinds], then_branch=first, else_branch=graph)
 
