@@ -1,5 +1,5 @@
-"""cryograph opens any TensorFlow model file, joins a graph with its weights in one file, and runs, retrains and converts
-it in any Python program, without TensorFlow.
+"""cryograph opens any TensorFlow model file, joins a graph with its weights in one file, and runs, retrains and
+converts it in any Python program, without TensorFlow.
 
     import cryograph as cg
 
@@ -53,7 +53,7 @@ __all__ = [
     "verify",
 ]
 
-# Where each name is. It is imported when it is first used: `cryograph --help` needs none of them, and numpy takes 0.1 s.
+# Where each name is; imported when it is first used: `cryograph --help` needs none of them, and numpy takes 0.1 s.
 _HOMES = {
     "Checkpoint": "formats.checkpoint",
     "CheckpointManager": "formats.manager",

@@ -11,7 +11,7 @@ from .values import OnnxGraph, OnnxNode, Refusal, Value
 
 
 def _condition(g: Builder, x: Value) -> Value:
-    """A scalar as a flag: a number holds when it is not 0. Of unknown rank it is taken for one, as all graphs have it."""
+    """A scalar as a flag: a number holds when it is not 0. Of unknown rank it is taken for one, as in all graphs."""
     if x.shape not in (None, ()):
         raise Refusal("a condition that is not a scalar has no form in ONNX")
     return g.cast(x, BOOL)
