@@ -1,6 +1,6 @@
 """The pass that joins neighbours into one node, where the runtime would not do so itself.
 
-1. Zeros padded around a picture become the padding of the convolution behind them.
+1. Zeros padded around a picture become the padding of the convolution behind them, also with a transpose between.
 2. The same before a maximum pool, when nothing in the picture is negative: then zeros and nothing are the same.
 """
 
@@ -13,7 +13,7 @@ from .values import OnnxGraph, OnnxNode
 
 
 class Neighbours:
-    """A graph with what gives each value. Rewrites look up the graph, and change the node that they are given."""
+    """A graph with what gives each value, as rewrites see it."""
 
     def __init__(self, graph: OnnxGraph) -> None:
         self._graph = graph
@@ -29,28 +29,39 @@ class Neighbours:
         return None if tensor is None else tensor.numpy()
 
 
-def _pad_into_window(n: Neighbours, node: OnnxNode) -> None:
-    pad = n.maker(node.inputs[0])
+def _pad_into_window(n: Neighbours, node: OnnxNode) -> list[OnnxNode]:
+    """Changes the node, and gives the transpose that now comes before it, when there was one."""
+    turn = n.maker(node.inputs[0])
+    perm: list[int] | None = None
+    pad = turn
+    if turn is not None and turn.op == "Transpose":
+        perm, pad = turn.attrs["perm"], n.maker(turn.inputs[0])
     if pad is None or pad.op != "Pad" or pad.attrs.get("mode", "constant") != "constant" or "auto_pad" in node.attrs:
-        return
+        return []
     widths = n.constant(pad.inputs[1])
     filler = n.constant(pad.inputs[2]) if len(pad.inputs) > 2 and pad.inputs[2] else None
     if widths is None or len(pad.inputs) > 3 or (len(pad.inputs) > 2 and (filler is None or filler.any())):
-        return
+        return []
     rank = len(widths) // 2
-    before, after = [int(w) for w in widths[:rank]], [int(w) for w in widths[rank:]]
+    order = perm or list(range(rank))
+    before, after = [int(widths[i]) for i in order], [int(widths[rank + i]) for i in order]
     if any(before[:2]) or any(after[:2]) or min(before) < 0 or min(after) < 0:
-        return
+        return []
     if node.op == "MaxPool" and not _is_never_negative(n, pad.inputs[0]):
-        return
+        return []
     grown = [*before[2:], *after[2:]]
     pads = [old + new for old, new in zip(node.attrs.get("pads", [0] * len(grown)), grown, strict=True)]
     kernel = node.attrs.get("kernel_shape")
     # A pool's window may not lie in the padding alone; a convolution's may, but the runtime is fast only otherwise.
     if kernel is None or any(p >= k for p, k in zip(pads, [*kernel, *kernel], strict=True)):
-        return
-    node.inputs[0] = pad.inputs[0]
+        return []
     node.attrs["pads"] = pads
+    if perm is None:
+        node.inputs[0] = pad.inputs[0]
+        return []
+    turned = f"{node.outputs[0]}~turned"
+    node.inputs[0] = turned
+    return [OnnxNode("Transpose", [pad.inputs[0]], [turned], {"perm": perm})]
 
 
 def _is_never_negative(n: Neighbours, name: str) -> bool:
@@ -63,7 +74,8 @@ def _is_never_negative(n: Neighbours, name: str) -> bool:
     return node.op in ("Relu", "Sigmoid", "Softplus", "Exp", "Abs")
 
 
-Rewrite = Callable[[Neighbours, OnnxNode], None]
+Rewrite = Callable[[Neighbours, OnnxNode], list[OnnxNode]]
+"""Changes the node that it is given, and gives nodes that come before it."""
 
 REWRITES: tuple[tuple[str, Rewrite], ...] = (
     ("Conv", _pad_into_window),  # 1
@@ -77,8 +89,10 @@ def fuse(graph: OnnxGraph) -> OnnxGraph:
     for op, rewrite in REWRITES:
         rewrites.setdefault(op, []).append(rewrite)
     neighbours = Neighbours(graph)
+    nodes: list[OnnxNode] = []
     for node in graph.nodes:
         if not node.domain:
             for rewrite in rewrites.get(node.op, ()):
-                rewrite(neighbours, node)
-    return graph
+                nodes += rewrite(neighbours, node)
+        nodes.append(node)
+    return OnnxGraph(graph.inputs, graph.outputs, nodes, graph.constants, graph.known)

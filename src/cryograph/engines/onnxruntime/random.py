@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from ...base.dtypes import FLOAT32, FLOAT64, DType
 from ...program.program import Step
 from .builder import Builder, Lowering, Table
@@ -9,7 +11,7 @@ from .shapes import fixed_shape
 from .values import Refusal, Value
 
 
-def _drawn(op: str, **attrs: float) -> Lowering:
+def _drawn(op: str, **attrs: Any) -> Lowering:
     def lower(g: Builder, step: Step, shape: Value, *, dtype: DType, seed: int = 0, seed2: int = 0) -> Value:
         if seed or seed2:
             raise Refusal("a random op with a seed gives TensorFlow's own numbers, which ONNX Runtime does not have")
