@@ -31,6 +31,19 @@ KINDS: dict[Kind, str] = {
     "keras": "a Keras file: layers and their weights",
 }
 
+BUILT_IN = frozenset(
+    {
+        *("Const", "Placeholder", "PlaceholderV2", "PlaceholderWithDefault", "NoOp", "Identity", "IdentityN"),
+        *("Variable", "VariableV2", "VarHandleOp", "ReadVariableOp", "ResourceGather", "VariableShape", "Assign"),
+        *("AssignVariableOp", "PartitionedCall", "StatefulPartitionedCall", "If", "StatelessIf", "While", "Case"),
+        *("StatelessWhile", "StatelessCase", "Switch", "Merge", "RefSwitch", "RefMerge", "Enter", "Exit", "LoopCond"),
+        *("NextIteration", "HashTable", "HashTableV2", "InitializeTable", "InitializeTableV2", "LookupTableImportV2"),
+        *("InitializeTableFromTextFile", "InitializeTableFromTextFileV2", "VarIsInitializedOp"),
+        "IsVariableInitialized",
+    }
+)
+"""Ops that are resolved before an engine sees anything."""
+
 LIKELY = 8
 """Candidates that are shown."""
 
@@ -119,7 +132,8 @@ def summarize(document: Document, path: str = "") -> Summary:
     graph = document.graph
     ops = Counter(node.op for body in graph.bodies() for node in body)
     known_functions = graph.functions.keys()
-    engines = {op: engine for op, engine in support(set(ops) - known_functions).items() if engine != "onnxruntime"}
+    judged = set(ops) - known_functions - BUILT_IN
+    engines = {op: engine for op, engine in support(judged).items() if engine != "onnxruntime"}
     return Summary(
         path=path or document.source,
         kind=document.kind,

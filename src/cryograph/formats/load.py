@@ -8,7 +8,8 @@ import re
 from collections.abc import Sequence
 
 from ..base.errors import FileError, InputError, WrongKindError
-from ..base.files import Path, is_dir, is_file, is_remote, join, list_dir, open_file
+from ..base.files import Path, Span, is_dir, is_file, is_remote, join, list_dir, open_file
+from ..graph.calls import find_ops
 from ..graph.document import Document
 from .arrays import variables_document
 from .checkpoint import DATA_FILE, Checkpoint, find_prefix
@@ -17,6 +18,7 @@ from .model_dir import is_model_dir, read_model_dir
 from .savedmodel import read_savedmodel, saved_model_file
 from .sniff import Format, sniff
 
+TEXT_FILE_INITIALIZERS = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
 MODEL_SUFFIXES = (".pb", ".pbtxt", ".meta", ".npz", ".safetensors")
 
 
@@ -79,7 +81,23 @@ def _with_neighbours(document: Document, name: str, format: Format) -> Document:
     if needs and not weights and is_dir(directory):
         found = [n.removesuffix(".index") for n in list_dir(directory) if n.endswith(".index")]
         nearby = tuple(join(directory, n) if directory != "." else n for n in found)
-    return dataclasses.replace(document, weights=weights, nearby=nearby)
+    assets = document.assets or _vocabularies(document, directory)
+    return dataclasses.replace(document, weights=weights, nearby=nearby, assets=assets)
+
+
+def _vocabularies(document: Document, directory: str) -> dict[str, Span]:
+    """The vocabulary files of lookup tables, where they lie beside the graph. A path in a graph is never followed:
+    only its last part counts, and only beside the model."""
+    found: dict[str, Span] = {}
+    for node, _, place in find_ops(document.graph, TEXT_FILE_INITIALIZERS):
+        ports = node.data_inputs
+        value = place.constant(ports[1]) if len(ports) > 1 else None
+        if value is None or not value.dtype.is_string or value.shape != ():
+            continue
+        base = re.split(r"[/\\]", value.numpy().item().decode("utf-8", "replace"))[-1]
+        if base and is_file(join(directory, base)):
+            found[base] = open_file(join(directory, base)).span()
+    return found
 
 
 def _split(name: str) -> tuple[str, str]:

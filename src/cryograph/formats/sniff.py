@@ -97,8 +97,8 @@ OP_NAME = re.compile(rb"[A-Za-z_][A-Za-z0-9_>./-]{0,199}")
 
 
 def _records(file: File, start: int, end: int) -> list[Record]:
-    """The first fields of the message between two offsets of a file; empty when it cannot be one. A record that sticks out
-    is the last: a file that is cut short is still of its kind, and its own reader tells where."""
+    """The first fields of the message between two offsets of a file; empty when it cannot be one. A record that
+    sticks out is the last: a file that is cut short is still of its kind, and its own reader tells where."""
     found: list[Record] = []
     position = start
     while position < end and len(found) < MAX_RECORDS:
@@ -163,7 +163,8 @@ def _is_graphdef(s: Sniffed) -> bool:
 
 
 def _is_metagraph_message(s: Sniffed, records: list[Record]) -> bool:
-    """Whether records are those of a MetaGraphDef: each at most once but for maps and assets, and a graph among them."""
+    """Whether records are those of a MetaGraphDef: each at most once but for maps and assets, and a graph among
+    them."""
     numbers = [number for number, *_ in records]
     if not records or any(n > 7 or w != 2 for n, w, *_ in records) or numbers.count(1) > 1 or numbers.count(2) > 1:
         return False
@@ -184,7 +185,9 @@ def _is_savedmodel(s: Sniffed) -> bool:
     if len(records) == 1:
         return s.file.size < 16
     return records[1][:2] == (2, 2) and (
-        records[1][3] == 0 or _is_metagraph_message(s, _inside(s, records[1])) or records[1][2] + records[1][3] > s.file.size
+        records[1][3] == 0
+        or _is_metagraph_message(s, _inside(s, records[1]))
+        or records[1][2] + records[1][3] > s.file.size
     )
 
 

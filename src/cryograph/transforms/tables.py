@@ -23,6 +23,7 @@ from ..graph.document import Document
 from ..graph.graph import Graph
 from ..graph.node import Node, Port
 from ..graph.walks import ancestors
+from ..ops.inference import infer
 
 TABLE_OPS = frozenset(
     {
@@ -115,7 +116,7 @@ def table_initializers(document: Document) -> dict[str, TableInitializer]:
         keys: Tensor | None = None
         values: Tensor | None = None
         if node.op in KEY_VALUE_INITIALIZERS and len(inputs) > 2:
-            keys, values = place.constant(inputs[1]), place.constant(inputs[2])
+            keys, values = (_known(document, place, port) for port in inputs[1:3])
         elif node.op in TEXT_FILE_INITIALIZERS and len(inputs) > 1:
             pair = _from_file(document, node, table, _path(place, inputs[1], paths))
             if pair is not None:
@@ -123,6 +124,18 @@ def table_initializers(document: Document) -> dict[str, TableInitializer]:
         plain = root is node and node.op in KEY_VALUE_INITIALIZERS
         found[table.name] = TableInitializer(table.name, root.name, keys, values, plain)
     return found
+
+
+def _known(document: Document, place: Place, port: Port) -> Tensor | None:
+    """The value of a tensor that is a constant, or that inference can tell (a range, a cast of one)."""
+    value = place.constant(port)
+    source = place.source(port) if value is None else None
+    if source is None or source[0].name not in document.graph or place.body.nodes.get(source[0].name) is None:
+        return value
+    reached = ancestors(document.graph, [source[0].name])
+    part = Graph((document.graph.nodes[n] for n in document.graph.nodes if n in reached), (), document.graph.proto)
+    known = infer(part).value(source[1].tensor)
+    return None if known is None else Tensor.of(known)
 
 
 def _asset_paths(document: Document) -> dict[str, str]:

@@ -131,7 +131,38 @@ def _by_use(graph: Graph) -> dict[str, bool]:
             if source.op != "Const" or not _is_weight(source, node.op in BIAS_OPS):
                 continue
             found[source.name] = found.get(source.name, False) or index in trained
+    found |= _norm_vectors(graph)
     return {node.name: found[node.name] for node in graph if node.name in found}
+
+
+def _norm_vectors(graph: Graph) -> dict[str, bool]:
+    """The vectors of batch norms that a writer took apart: x * s + (beta - mean * s), s = gamma * rsqrt(variance +
+    e)."""
+    found: dict[str, bool] = {}
+    consumers = graph.consumers()
+
+    def constant(port: Port) -> Node | None:
+        node = _behind(graph, port) if port.node in graph else None
+        return node if node is not None and node.op == "Const" and _is_weight(node, True) else None
+
+    def others(node: Node, source: str) -> list[Node]:
+        ports = [p for p in node.data_inputs if p.node != source]
+        return [c for c in map(constant, ports) if c is not None]
+
+    for root in graph:
+        if root.op != "Rsqrt" or not root.data_inputs or root.data_inputs[0].node not in graph:
+            continue
+        added = graph.nodes[root.data_inputs[0].node]
+        found |= {c.name: False for c in map(constant, added.data_inputs) if c is not None and added.op in BIAS_OPS}
+        scales = [n for n in consumers.get(root.name, ()) if n.op == "Mul"]
+        for scale in scales:
+            found |= {c.name: True for c in others(scale, root.name)}
+            for shifted in (n for n in consumers.get(scale.name, ()) if n.op == "Mul"):
+                means = others(shifted, scale.name)
+                found |= {c.name: False for c in means}
+                for offset in (n for n in consumers.get(shifted.name, ()) if n.op == "Sub" and means):
+                    found |= {c.name: True for c in others(offset, shifted.name)}
+    return found
 
 
 def _behind(graph: Graph, port: Port) -> Node:
