@@ -101,7 +101,7 @@ def outputs_of(model: Model, case: Case, name: str) -> dict[str, str]:
 def assert_close(found: Any, expected: np.ndarray[Any, Any], tolerance: float) -> None:
     assert found.shape == expected.shape
     if expected.dtype.kind == "O":
-        assert found.tolist() == [e if isinstance(e, bytes) else e for e in expected.tolist()]
+        assert found.tolist() == expected.tolist()
     elif expected.dtype.kind in "iub":
         assert found.tolist() == expected.tolist()
     else:
