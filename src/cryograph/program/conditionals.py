@@ -147,6 +147,7 @@ class _Structuring:
             for key in conditional.merges:
                 choice = self._guards.choices[key]
                 results.append(self._take(conditional, outcome, choice.then if outcome else choice.otherwise, waiting))
+                waiting += self._before_merge(conditional, outcome, self._draft.ops[key])
             while waiting:
                 key = waiting.pop()
                 if key in branch.ops:
@@ -162,6 +163,17 @@ class _Structuring:
             self._in_draft_order(branch)
         for index, key in enumerate(conditional.merges):
             self._replaced[f"{key}:0"] = f"{conditional.key}:{index}"
+
+    def _before_merge(self, conditional: _Conditional, outcome: bool, merge: Op) -> list[str]:
+        """What a Merge waits for and that runs in a branch; what always runs the If waits for."""
+        inside = []
+        for control in merge.controls:
+            guard = self._guards.of(control)
+            if not guard:
+                conditional.controls[control] = None
+            elif (conditional.predicate, outcome) in guard and control not in self._owner:
+                inside.append(control)
+        return inside
 
     def _in_draft_order(self, branch: Draft) -> None:
         if len(branch.ops) > 1:

@@ -12,6 +12,7 @@ from ..ops.facts import MAX_VALUES, UNKNOWN, Call, Contradiction, Fact, settled
 from ..ops.inference import infer_call
 from ..ops.signatures import output_types, signature
 from .draft import Op
+from .effects import op_has_effect
 from .holders import MISSING
 
 
@@ -32,7 +33,7 @@ def facts_of(op: Op, inputs: Sequence[Fact], producer: int) -> list[Fact]:
     if special is not None:
         return special(op, inputs)
     handles = handle_places(op.op)
-    if handles and op.count > 0:
+    if handles and op_has_effect(op.op):
         return _state_facts(op, inputs, handles)
     known = signature(op.op)
     if known is None:

@@ -146,18 +146,15 @@ class Guards:
     def _merge(self, op: Op, counts: bool) -> None:
         live = [(value, self.of_value(value)) for value in op.inputs]
         places = [index for index, (_, guard) in enumerate(live) if guard is not NEVER]
-        waited = ALWAYS
-        for control in op.controls:
-            waited = self._both(waited, self._ops.get(control, ALWAYS))
         self.stages[op.key] = self._stage(needs_of(op)) + 1
-        if not places or waited is NEVER:
+        if not places:  # what a Merge waits for may be dead: that only puts it in order
             self._ops[op.key] = NEVER
             return
         if counts:
             numbers = [(live[i][1], self._number(op, i)) for i in places]
             self.aliases[f"{op.key}:1"] = self._joined(op, numbers, "")[1]
         guard, value = self._joined(op, [(live[i][1], live[i][0]) for i in places], op.key)
-        self._ops[op.key] = self._both(guard, waited)
+        self._ops[op.key] = guard
         if value != f"{op.key}:0":
             self.aliases[f"{op.key}:0"] = value
 

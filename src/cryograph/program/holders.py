@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any, Literal
 
 import numpy as np
 
@@ -12,7 +13,7 @@ from ..base.shapes import Shape
 from ..base.tensors import Tensor
 from ..graph.document import Document, Variable
 from ..graph.variables import REF_VARIABLES, RESOURCE_VARIABLES
-from ..transforms.tables import TABLE_OPS, TableInitializer, table_initializers
+from ..transforms.tables import TABLE_OPS, TEXT_FILE_INITIALIZERS, TableInitializer, table_initializers
 from .draft import Op
 
 MISSING = "MissingValue"
@@ -47,12 +48,16 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Holder:
-    """What a handle refers to. `is_ref` tells the references of 2016: who takes one as a value reads it."""
+    """What a handle refers to. `is_ref` tells the references of 2016: who takes one as a value reads it.
+
+    A TensorArray has no parts, as what it holds flows; `array` are its attributes.
+    """
 
     name: str
     parts: tuple[Part, ...]
     is_ref: bool
-    is_table: bool
+    kind: Literal["variable", "table", "array"]
+    array: Mapping[str, Any] | None = None
 
 
 class Holders:
@@ -94,7 +99,7 @@ class Holders:
         else:
             known = dtype.base if isinstance(dtype, DType) else DTYPES[0]
             part = Part(name, known, shape if isinstance(shape, tuple) else None, None, "a variable without a value")
-        return Holder(name, (part,), op.op in REF_VARIABLES, False)
+        return Holder(name, (part,), op.op in REF_VARIABLES, "variable")
 
     def _table(self, name: str, op: Op) -> Holder:
         initializer = self._initializer(name, op)
@@ -111,12 +116,18 @@ class Holders:
         elif initializer is None:
             missing = "a lookup table that nothing in the model fills"
         elif keys is None or values is None:
-            missing = f"a lookup table that {initializer.node!r} fills with values that are not constants"
+            missing = f"a lookup table that {initializer.node!r} fills with {self._source(initializer)}"
         parts = (
             Part(f"{name}/keys", key_dtype, None if keys is None else keys.shape, keys, missing),
             Part(f"{name}/values", value_dtype, None if values is None else values.shape, values, missing),
         )
-        return Holder(name, parts, not op.op.endswith("V2") and op.op in TABLE_OPS, True)
+        return Holder(name, parts, not op.op.endswith("V2") and op.op in TABLE_OPS, "table")
+
+    def _source(self, initializer: TableInitializer) -> str:
+        node = self._document.graph.nodes.get(initializer.node)
+        if node is not None and node.op in TEXT_FILE_INITIALIZERS:
+            return "a vocabulary file that is not among the model's assets"
+        return "values that are not constants"
 
     def _initializer(self, name: str, op: Op) -> TableInitializer | None:
         if self._tables is None:

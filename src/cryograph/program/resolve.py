@@ -17,6 +17,7 @@ from typing import Any
 from ..base.errors import UnsupportedError
 from ..base.tensors import Tensor
 from ..graph.document import Document
+from .arrays import ARRAYS, reserve
 from .draft import Draft, Op, in_order, index_of
 from .effects import op_has_effect
 from .holders import HOLDER_OPS, MISSING, Holder, Holders, Part
@@ -48,7 +49,7 @@ def resolve(draft: Draft, document: Document, all_state: bool = False) -> list[S
     if all_state or any(_may_write(op) for inner in draft.drafts() for op in inner.ops.values()):
         touched, written = resolver.touched(draft, {})
         resolver.state = touched if all_state else written
-    walk = _Walk(resolver, draft, {}, {})
+    walk = _Walk(resolver, draft, {}, {}, is_top=True)
     walk.run()
     return [StatePart(part, value, walk.current[part.name]) for part, value in walk.entries]
 
@@ -75,6 +76,9 @@ class _Resolver:
             if op.op in HOLDER_OPS:
                 tokens[f"{op.key}:0"] = self.holders.of(op)
                 continue
+            if op.op in ARRAYS:
+                tokens[f"{op.key}:0"] = _array(op)
+                continue
             holders = [tokens.get(value) for value in op.inputs]
             if not any(holders) and not op.bodies:
                 continue
@@ -100,9 +104,13 @@ class _Resolver:
                     if holder.is_ref:  # outputs of ops that write are references to what they wrote
                         tokens.update(dict.fromkeys(op.outputs, holder))
         for value in draft.results:
-            if value in tokens and tokens[value].is_ref:
+            if value in tokens and (tokens[value].is_ref or not bound):
                 touched |= {part.name for part in tokens[value].parts}
         return touched, written
+
+
+def _array(op: Op) -> Holder:
+    return Holder(op.key, (), False, "array", op.attrs)
 
 
 def passed_on(op: Op, holders: Sequence[Holder | None]) -> list[int]:
@@ -146,8 +154,11 @@ def bound_bodies(op: Op, holders: Sequence[Holder | None]) -> list[tuple[Draft, 
 class _Walk:
     """Resolves one draft. `entry` are the values, in it, of the state that it was given."""
 
-    def __init__(self, resolver: _Resolver, draft: Draft, bound: Bound, entry: Mapping[str, str]) -> None:
+    def __init__(
+        self, resolver: _Resolver, draft: Draft, bound: Bound, entry: Mapping[str, str], is_top: bool = False
+    ) -> None:
         self._resolver = resolver
+        self._is_top = is_top
         self._draft = draft
         self._tokens = dict(bound)
         self._names: dict[str, str] = {}
@@ -169,10 +180,12 @@ class _Walk:
             holder = self._tokens.get(value)
             if holder is None:
                 results.append(self._name(value))
-            elif holder.is_ref:
+            elif holder.is_ref or (self._is_top and holder.kind == "variable"):
                 results.append(self.value(holder.parts[0]))
+            elif self._is_top:
+                raise UnsupportedError(f"{value} is the handle of the {holder.kind} {holder.name!r}, not a tensor.")
             else:
-                results.append(value)  # a handle: told by who takes it
+                results.append(value)  # handed on: see `_handles_given`
         draft.results = results
         draft.ops = self._ops
 
@@ -188,6 +201,10 @@ class _Walk:
             return
         if op.op in HOLDER_OPS:
             self._tokens[f"{op.key}:0"] = self._resolver.holders.of(op)
+            return
+        if op.op in ARRAYS:
+            self._tokens[f"{op.key}:0"] = _array(op)
+            self._names[f"{op.key}:1"] = reserve(self, op, [self._name(value) for value in op.inputs])
             return
         holders = [self._tokens.get(value) for value in op.inputs]
         op.controls = []

@@ -21,8 +21,7 @@ each, in that order, then its own outputs; references among these are left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -30,43 +29,16 @@ from ..base.dtypes import BOOL, INT32, INT64, RESOURCE
 from ..base.errors import Error, UnsupportedError
 from ..base.tensors import Tensor
 from ..ops.signatures import input_types, signature
+from .arrays import ARRAY_RULES
 from .draft import Op
 from .effects import HARMLESS, op_has_effect
 from .holders import Holder, Part
-
-
-class Scope(Protocol):
-    """What rules may ask of the walk that applies them."""
-
-    def value(self, part: Part) -> str:
-        """The present value of a part."""
-
-    def write(self, part: Part, value: str) -> None:
-        """The part has this value from now on."""
-
-    def has_value(self, part: Part) -> bool:
-        """Whether a part has been given a value."""
-
-    def constant(self, key: str, tensor: Tensor) -> str:
-        """A value that is a constant."""
-
-    def emit(self, op: Op, op_name: str, inputs: Sequence[str], attrs: Mapping[str, Any], count: int = 1) -> list[str]:
-        """Adds an op in the place of `op` and gives its outputs."""
-
-    def rename(self, op: Op, output: int, value: str) -> None:
-        """An output of `op` is this value."""
-
-    def refer(self, op: Op, output: int, holder: Holder) -> None:
-        """An output of `op` is a reference to this."""
-
-
-Rule = Callable[[Scope, Op, Sequence[str], Holder], None]
-"""Applies an op whose first input is the handle of `holder`; the inputs are given by their present names."""
+from .scope import Rule, Scope
 
 
 def written_inputs(op: Op) -> list[int]:
     """The places of the handles and references that an op writes, or may write."""
-    if op.op in READING or op.op in HARMLESS or not (op.op in WRITING or op_has_effect(op.op)):
+    if op.op in READING or op.op in ARRAY_RULES or op.op in HARMLESS or not (op.op in WRITING or op_has_effect(op.op)):
         return []
     known = signature(op.op)
     if known is None:
@@ -81,7 +53,7 @@ def written_inputs(op: Op) -> list[int]:
 def apply(scope: Scope, op: Op, inputs: Sequence[str], holders: Sequence[Holder | None]) -> bool:
     """Applies an op that takes handles; False when it is left as it is (it took references as values only)."""
     first = holders[0] if holders else None
-    rule = READING.get(op.op) or WRITING.get(op.op)
+    rule = READING.get(op.op) or WRITING.get(op.op) or ARRAY_RULES.get(op.op)
     if rule is not None and first is not None:
         pairs = zip(inputs[1:], holders[1:], strict=True)
         rule(scope, op, [inputs[0], *(v if h is None else scope.value(h.parts[0]) for v, h in pairs)], first)
@@ -91,9 +63,8 @@ def apply(scope: Scope, op: Op, inputs: Sequence[str], holders: Sequence[Holder 
     places = [place for place in written_inputs(op) if place < len(holders) and holders[place] is not None]
     for place, holder in enumerate(holders):
         if holder is not None and not holder.is_ref and place not in places:
-            kind = "table" if holder.is_table else "variable"
             raise UnsupportedError(
-                f"{op} takes the handle of the {kind} {holder.name!r} as input {place};"
+                f"{op} takes the handle of the {holder.kind} {holder.name!r} as input {place};"
                 " what it does with it is not known."
             )
     if not places:

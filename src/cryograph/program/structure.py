@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
+
+from ..base.dtypes import INT32
 from ..base.errors import LimitError
+from ..base.tensors import Tensor
 from .conditionals import structure_conditionals
-from .draft import Draft
+from .draft import Draft, Op
 from .loops import structure_loops
 
 MAX_NESTING = 100
@@ -18,6 +22,41 @@ def structure(draft: Draft, producer: int) -> None:
         current, depth = waiting.pop()
         if depth > MAX_NESTING:
             raise LimitError(f"Loops and conditionals stand in each other more than {MAX_NESTING} deep.")
+        split_switches(current)
         structure_loops(current)
         structure_conditionals(current, producer)
         waiting += [(body, depth + 1) for op in current.ops.values() for body in op.bodies.values()]
+
+
+def split_switches(draft: Draft) -> None:
+    """Takes _SwitchN, to which TensorFlow lowers Case, apart into Switches: output k is there when the index is k, the
+    last also when the index is out of range."""
+    switches = [op for op in draft.ops.values() if op.op == "_SwitchN"]
+    predicates: dict[tuple[str, int], str] = {}
+    replaced: dict[str, str] = {}
+    for op in switches:
+        data, index = op.inputs
+        rest = data
+        for output in range(op.count - 1):
+            if (index, output) not in predicates:
+                predicates[index, output] = _is_equal(draft, op, index, output)
+            key = draft.unique(f"{op.key}/{output}")
+            inputs = [rest, predicates[index, output]]
+            draft.add(Op(key, op.name, "Switch", inputs, list(op.controls), {"T": op.attrs.get("T")}, 2))
+            replaced[f"{op.key}:{output}"] = f"{key}:1"
+            rest = f"{key}:0"
+        replaced[f"{op.key}:{op.count - 1}"] = rest
+        del draft.ops[op.key]
+    if switches:
+        for op in draft.ops.values():
+            op.inputs = [replaced.get(value, value) for value in op.inputs]
+        draft.results = [replaced.get(value, value) for value in draft.results]
+
+
+def _is_equal(draft: Draft, op: Op, index: str, number: int) -> str:
+    constant = draft.unique(f"{op.key}/number_{number}")
+    attrs = {"dtype": INT32, "value": Tensor.of(np.array(number, np.int32))}
+    draft.add(Op(constant, op.name, "Const", [], [], attrs))
+    equal = draft.unique(f"{op.key}/is_{number}")
+    draft.add(Op(equal, op.name, "Equal", [index, f"{constant}:0"], [], {"T": INT32, "incompatible_shape_error": True}))
+    return f"{equal}:0"
