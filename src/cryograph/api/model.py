@@ -11,7 +11,7 @@ from ..base.files import Path
 from ..engines.engines import prepare
 from ..formats.checkpoint import Checkpoint
 from ..formats.load import load_document
-from ..formats.save import save_document
+from ..formats.save import format_of, save_document
 from ..graph.document import Document
 from ..graph.graph import Graph
 from ..graph.node import tensor_name
@@ -21,6 +21,7 @@ from ..transforms.extract import extract
 from ..transforms.freeze import freeze
 from ..transforms.import_graph import import_graph as import_graph_into
 from ..transforms.join import JoinReport, join
+from ..transforms.sign import with_signature
 from ..transforms.unfreeze import Chooser, unfreeze
 from .predictor import Predictor, Slot
 
@@ -113,7 +114,7 @@ class Model(Document):
     def save(self, path: Path, format: str | None = None) -> None:
         """Writes this model: the format from the suffix (`.pb`, `.pbtxt`, `.meta`, `.npz`, `.safetensors`, a directory
         for a SavedModel, a checkpoint's prefix) or from `format`. InputError when a format cannot hold it."""
-        save_document(self, path, format)
+        save(self, path, format)
 
     def _output_tensors(self, outputs: Sequence[str] | str | None) -> list[str]:
         if outputs is not None:
@@ -186,7 +187,9 @@ def load(path: Path, weights: Path | None = None, tags: Iterable[str] | None = N
 
 def save(model: Document, path: Path, format: str | None = None) -> None:
     """Writes a model; see `Model.save`."""
-    save_document(model, path, format)
+    name = os.fspath(path)
+    wanted = format or format_of(name, model)
+    save_document(with_signature(model) if wanted.startswith("saved_model") else model, name, wanted)
 
 
 def import_graph(

@@ -101,7 +101,8 @@ def _load_npz(path: str, key: str, slot: Slot) -> Array:
             with np.load(path, allow_pickle=False) as arrays:
                 names = list(arrays.files)
                 wanted = key or next(
-                    (n for n in (slot.name, slot.tensor) if n in names), names[0] if len(names) == 1 else ""
+                    (n for n in (slot.name, slot.tensor, slot.tensor.removesuffix(":0")) if n in names),
+                    names[0] if len(names) == 1 else "",
                 )
                 if wanted not in names:
                     raise UnknownNameError(

@@ -58,7 +58,7 @@ def call(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         click.echo("cryograph: stopped; nothing half-written is left.", err=True)
         return STOPPED
-    except BrokenPipeError:  # the reader (`head`, a pager) has gone: nothing is left to say
+    except (BrokenPipeError, SystemExit):  # the reader (`head`, a pager) has gone, as click says by SystemExit
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
     except MemoryError:

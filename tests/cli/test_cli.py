@@ -1,0 +1,250 @@
+"""The command line as users meet it: what it prints, what it writes, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cryograph as cg
+from cryograph.base import files
+from cryograph.cli.main import call
+
+DEMO = Path(cg.__file__).parent / "data" / "demo"
+
+
+@pytest.fixture
+def frozen(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> Path:
+    path = tmp_path / "digits.pb"
+    assert call(["freeze", str(DEMO), str(path), "-o", "probabilities"]) == 0
+    assert capsys.readouterr().out == f"{path}: 44 nodes, 31.5 kB of constants\n"
+    return path
+
+
+def said(capsys: pytest.CaptureFixture[str], *arguments: str, code: int = 0) -> str:
+    assert call(arguments) == code
+    captured = capsys.readouterr()
+    assert "Traceback" not in captured.err
+    return captured.out if code < 2 else captured.err
+
+
+def test_inspect_says_what_a_file_is(frozen: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys, "inspect", str(frozen))
+    assert "a frozen graph: a GraphDef that holds its weights as constants, 35.5 kB" in text
+    assert "complete   yes: it can be run as it is" in text
+    assert "image:0  float32 (?, 8, 8, 1)  a placeholder" in text
+    assert "probabilities:0  float32" in text
+
+
+def test_inspect_says_what_a_file_lacks(capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys, "inspect", str(DEMO / "graph.pbtxt"))
+    assert "17 of 17 variables without a value" in text
+    assert f"Beside it: {DEMO / 'digits-3000'}" in text
+    text = said(capsys, "inspect", str(DEMO / "digits-3000.index"))
+    assert "a checkpoint: weights by name, without a graph" in text
+    assert f"Beside it: {DEMO / 'graph.pbtxt'}" in text
+
+
+def test_inspect_gives_json(capsys: pytest.CaptureFixture[str]) -> None:
+    found = json.loads(said(capsys, "inspect", str(DEMO), "--json"))
+    assert found["kind"] == "model_dir"
+    assert found["complete"]
+    assert {v["name"]: v["shape"] for v in found["variables"]}["conv1/weights"] == [3, 3, 1, 12]
+    assert found["inputs"][0]["shape"] == [None, 8, 8, 1]
+    assert found["care"].keys() == {"SaveV2", "RestoreV2"}
+
+
+def test_inspect_shows_values(frozen: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys, "inspect", str(frozen), "--tensor", "conv1/biases")
+    assert text.startswith("conv1/biases: float32 (12,), 48 bytes\n  from ")
+    weights = cg.Checkpoint(DEMO)["conv1/biases"].numpy()
+    found = json.loads(said(capsys, "inspect", str(DEMO), "--tensor", "conv1/biases:0", "--json"))
+    assert found["minimum"] == pytest.approx(float(weights.min()))
+
+
+@pytest.mark.parametrize("engine", ["auto", "numpy", "onnxruntime"])
+def test_run_takes_what_users_have(
+    frozen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], engine: str
+) -> None:
+    image = np.random.default_rng(0).random((2, 8, 8, 1)).astype(np.float32)
+    np.save(tmp_path / "x.npy", image)
+    np.savez(tmp_path / "x.npz", image=image, other=image[:1])
+    answers = []
+    for value in ("x.npy", "x.npz", "x.npz:image"):
+        text = said(capsys, "run", str(frozen), "-i", f"image={tmp_path / value}", "--engine", engine, "--json")
+        answers.append(np.array(json.loads(text)["probabilities:0"]))
+    assert answers[0].shape == (2, 10)
+    assert np.array_equal(answers[0], answers[1])
+    assert np.array_equal(answers[0], answers[2])
+    np.testing.assert_allclose(answers[0].sum(1), 1, atol=1e-5)
+    said(capsys, "run", str(frozen), "-i", f"image={tmp_path / 'x.npy'}", "--save", str(tmp_path / "out.npz"))
+    with np.load(tmp_path / "out.npz") as saved:
+        np.testing.assert_allclose(saved["probabilities:0"], answers[0], atol=1e-6)
+
+
+def test_run_takes_pictures_and_numbers(frozen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    picture = (np.random.default_rng(0).random((16, 16)) * 255).astype(np.uint8)
+    Image.fromarray(picture).save(tmp_path / "digit.png")
+    text = said(capsys, "run", str(frozen), "-i", str(tmp_path / "digit.png"), "--std", "255", "--json")
+    assert np.array(json.loads(text)["probabilities:0"]).shape == (1, 10)
+    text = said(capsys, "run", str(frozen), "-i", f"image={[[[[0.5]] * 8] * 8]}")
+    assert text.startswith("probabilities:0: float32 (1, 10)\n  [[")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["run", "{pb}", "-i", "imag=random"], "cryograph: The model has no input 'imag'. There is: image:0.\n"),
+        (
+            ["run", "{pb}", "-i", "image=[1, 2]"],
+            "cryograph: The input 'image:0' has the shape (?, 8, 8, 1), but an array of (2,) was given.\n",
+        ),
+        (
+            ["run", "{pb}"],
+            "cryograph: No value was given for image:0; the model takes image:0: float32 (?, 8, 8, 1).\n",
+        ),
+        (
+            ["extract", "{pb}", "x.pb", "-o", "logit"],
+            "cryograph: The graph has no node 'logit'. Nearest: logits.\n",
+        ),
+        (["inspect", "nothing.pb"], "cryograph: nothing.pb does not exist.\n"),
+        (
+            ["run", "{pb}", "-i", "random", "--engine", "cuda"],
+            "cryograph: There is no engine 'cuda'. Choices: auto, numpy, onnxruntime.\n",
+        ),
+        (
+            ["freeze", "{graph}", "x.pb", "-o", "conv1/Relu"],
+            "cryograph: The outputs need 2 variables that have no value: conv1/biases, conv1/weights. Give their "
+            "checkpoint with weights=. Beside the graph: {demo}/digits-3000.\n",
+        ),
+        (
+            ["convert", "{demo}/digits-3000", "x.pb"],
+            "cryograph: {demo}/digits-3000 holds no graph, so that it cannot be written as pb; a checkpoint, .npz or "
+            ".safetensors can hold weights alone.\n",
+        ),
+    ],
+)
+def test_a_mistake_is_one_sentence(
+    frozen: Path,
+    capsys: pytest.CaptureFixture[str],
+    arguments: list[str],
+    message: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(frozen.parent)
+    places = {"pb": str(frozen), "graph": str(DEMO / "graph.pbtxt"), "demo": str(DEMO)}
+    filled = [a.format(**places) if a.startswith("{") else a for a in arguments]
+    assert said(capsys, *filled, code=2) == message.format(**places)
+    assert os.listdir(frozen.parent) == ["digits.pb"]
+
+
+def test_diff_and_verify_answer_by_their_exit_code(
+    frozen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said(capsys, "convert", str(frozen), str(tmp_path / "digits.pbtxt"))
+    assert said(capsys, "diff", str(frozen), str(tmp_path / "digits.pbtxt")) == "No difference.\n"
+    said(capsys, "extract", str(frozen), str(tmp_path / "part.pb"), "-o", "logits")
+    text = said(capsys, "diff", str(frozen), str(tmp_path / "part.pb"), code=1)
+    assert text == "Nodes only in the first (1)\n  probabilities\n"
+    assert said(capsys, "verify", str(DEMO)).endswith("; all is sound\n")
+    tensors = {name: t.numpy() for name, t in cg.Checkpoint(DEMO).items()}
+    tensors["conv1/biases"] = tensors["conv1/biases"] + np.float32(0.5)
+    cg.save_checkpoint(tmp_path / "moved", tensors)
+    found = json.loads(said(capsys, "diff", str(DEMO / "digits-3000"), str(tmp_path / "moved"), "--json", code=1))
+    assert [v["name"] for v in found["values"]] == ["conv1/biases"]
+    assert found["values"][0]["largest"] == pytest.approx(0.5)
+    data = tmp_path / "moved.data-00000-of-00001"
+    damaged = bytearray(data.read_bytes())
+    damaged[100] ^= 1
+    data.write_bytes(bytes(damaged))
+    assert "fail their checksum" in said(capsys, "verify", str(tmp_path / "moved"), code=1)
+
+
+def test_every_format_is_written_and_read_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    image = np.random.default_rng(0).random((2, 8, 8, 1)).astype(np.float32)
+    expected = cg.load(DEMO).compile("probabilities")(image=image)["probabilities"]
+    for target in ("model.meta", "saved/", "sub/model.meta"):
+        (tmp_path / "sub").mkdir(exist_ok=True)
+        said(capsys, "convert", str(DEMO), f"{tmp_path}/{target}")
+        answers = cg.load(f"{tmp_path}/{target}").compile(["probabilities"])(image=image)
+        np.testing.assert_allclose(answers["probabilities"], expected, atol=1e-6)
+    for target in ("w.npz", "w.safetensors", "w.ckpt"):
+        said(capsys, "convert", str(DEMO), f"{tmp_path}/{target}")
+        weights = cg.load(f"{tmp_path}/{target}")
+        assert not weights.has_graph
+        assert len(weights.variables) == 17
+    said(capsys, "unfreeze", str(_frozen(tmp_path)), f"{tmp_path}/thawed.meta")
+    thawed = cg.load(tmp_path / "thawed.meta")
+    assert len(thawed.variables) == 8
+    np.testing.assert_allclose(thawed.compile("probabilities")(image=image)["probabilities"], expected, atol=1e-6)
+
+
+def _frozen(tmp_path: Path) -> Path:
+    cg.load(DEMO).freeze("probabilities").save(tmp_path / "again.pb")
+    return tmp_path / "again.pb"
+
+
+def test_the_demo_does_the_main_job(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys, "demo", "--directory", str(tmp_path / "demo"))
+    assert text.endswith("   10 of 10 pictures are classified right.\n")
+    assert (tmp_path / "demo" / "digits.pb").stat().st_size > 30_000
+
+
+def test_a_full_disk_is_one_sentence_and_leaves_nothing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(fd: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(files.os, "fsync", full)
+    path = tmp_path / "x.pb"
+    message = said(capsys, "freeze", str(DEMO), str(path), "-o", "probabilities", code=2)
+    assert message == f"cryograph: Cannot write {path}: the disk is full.\n"
+    assert os.listdir(tmp_path) == []
+
+
+def run(*arguments: str, **options: object) -> subprocess.Popen[bytes]:
+    return subprocess.Popen([sys.executable, "-m", "cryograph", *arguments], stdout=-1, stderr=-1, **options)  # type: ignore[call-overload, no-any-return]
+
+
+def test_ctrl_c_says_so_and_leaves_nothing(tmp_path: Path) -> None:
+    """A checkpoint of half a gigabyte is being written when the user has had enough."""
+    big = np.zeros((1000, 1000), np.float32)
+    cg.save_checkpoint(tmp_path / "in" / "big", {f"w{i}": big for i in range(120)})
+    (tmp_path / "out").mkdir()
+    process = run("convert", str(tmp_path / "in" / "big"), str(tmp_path / "out" / "copy.ckpt"))
+    while not list((tmp_path / "out").iterdir()):
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert errors.decode().lstrip() == "cryograph: stopped; nothing half-written is left.\n"
+    assert list((tmp_path / "out").iterdir()) == []
+
+
+def test_a_reader_that_goes_away_is_no_error(frozen: Path) -> None:
+    process = run("inspect", str(frozen))
+    assert process.stdout is not None
+    process.stdout.close()
+    assert process.wait(timeout=30) == 0
+    assert process.stderr is not None
+    assert process.stderr.read() == b""
+    process.stderr.close()
+
+
+@pytest.mark.parametrize(
+    "verb", ["inspect", "freeze", "unfreeze", "extract", "convert", "diff", "verify", "run", "demo"]
+)
+def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    text = said(capsys, verb, "--help")
+    assert text.startswith("Usage: ")
+    assert len(text.splitlines()) > 5
