@@ -160,7 +160,7 @@ def test_names_that_are_not_there() -> None:
         build_program(DENSE, ["output"], ["x", "x:0"])
     with pytest.raises(InputError, match="control input"):
         build_program(DENSE, ["^output"])
-    with pytest.raises(InputError, match="At least one output"):
+    with pytest.raises(InputError, match="At least one output, or a target, must be given"):
         build_program(DENSE, [])
 
 

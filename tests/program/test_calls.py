@@ -118,10 +118,30 @@ def test_captured_variables_reach_their_readers() -> None:
         "outer",
         {"a": FLOAT32, "w": RESOURCE, "b": RESOURCE},
         {"y": ("inner:output:0", FLOAT32)},
-        [node("inner", "StatefulPartitionedCall", "a", "w", "b", f=FuncRef("dense"), Tout=[FLOAT32])],
+        [
+            node(
+                "inner",
+                "StatefulPartitionedCall",
+                "a",
+                "w",
+                "b",
+                f=FuncRef("dense"),
+                Tin=[FLOAT32, RESOURCE, RESOURCE],
+                Tout=[FLOAT32],
+            )
+        ],
     )
     nodes = [X, handle("v/w"), handle("v/b"), dense, outer]
-    final = node("y", "StatefulPartitionedCall", "x", "v/w", "v/b", f=FuncRef("outer"), Tout=[FLOAT32])
+    final = node(
+        "y",
+        "StatefulPartitionedCall",
+        "x",
+        "v/w",
+        "v/b",
+        f=FuncRef("outer"),
+        Tin=[FLOAT32, RESOURCE, RESOURCE],
+        Tout=[FLOAT32],
+    )
     document = document_of(*nodes, final, values={"v/w": 3.0, "v/b": 1.0})
     program = build_program(document, ["y"])
     assert sorted(program.constants) == ["v/b:0", "v/w:0"]
@@ -188,7 +208,7 @@ def test_functions_that_are_not_there() -> None:
     with pytest.raises(GraphError, match=r"gives 2 arguments to 'square', which takes 1"):
         build_program(document_of(X, SQUARE, call("y", "square", "x", "x")), ["y"])
     with pytest.raises(GraphError, match="does not say in 'f'"):
-        build_program(document_of(X, node("y", "PartitionedCall", "x", Tout=[FLOAT32])), ["y"])
+        build_program(document_of(X, node("y", "PartitionedCall", "x", Tin=[FLOAT32], Tout=[FLOAT32])), ["y"])
 
 
 def test_recursion_is_refused() -> None:
@@ -213,6 +233,8 @@ def _doubling(name: str, callee: str) -> Function:
 
 
 def test_the_gradient_of_a_function_is_refused() -> None:
-    document = document_of(X, SQUARE, node("y", "SymbolicGradient", "x", "x", f=FuncRef("square"), Tout=[FLOAT32]))
+    document = document_of(
+        X, SQUARE, node("y", "SymbolicGradient", "x", "x", f=FuncRef("square"), Tin=[FLOAT32] * 2, Tout=[FLOAT32])
+    )
     with pytest.raises(UnsupportedError, match=r"'y' \(SymbolicGradient\) is the gradient of a function"):
         build_program(document, ["y"])

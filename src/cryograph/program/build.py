@@ -9,7 +9,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..base.dtypes import DTYPES
 from ..base.errors import InputError, MissingWeightsError, UnknownNameError
@@ -21,7 +22,7 @@ from ..ops.facts import Fact
 from ..ops.inference import infer
 from ..ops.ranking import INPUT_OPS
 from .calls import Caller
-from .draft import Draft
+from .draft import BRANCHES, LOOPS, Draft, Op
 from .fold import Fold
 from .holders import MISSING
 from .program import Program, Spec, State, Step
@@ -58,14 +59,16 @@ def build_program(
     inputs: Sequence[str] | None = None,
     fold: Fold | None = None,
     *,
+    targets: Sequence[str] = (),
     all_state: bool = False,
 ) -> Program:
     """The program that computes `outputs` from `inputs`, both names of tensors (`node` or `node:0`).
 
     Any tensor may be an input: the graph is cut there. Without `inputs`, the placeholders that the outputs need are the
     inputs, in file order; a PlaceholderWithDefault that is no input takes its default. `fold` works out steps on
-    constants. With `all_state` every variable that is read is state, as a session wants it, not only those that are
-    written; then their values may be missing.
+    constants. `targets` are nodes that are to be run though they give nothing (`init`, `train`). With `all_state` every
+    variable that is read is state, as a session wants it, not only those that are written; then their values may be
+    missing.
 
     UnknownNameError for a name that is not in the graph; InputError for inputs that are missing or given twice;
     MissingWeightsError when variables or tables have no values; GraphError, LimitError and UnsupportedError for what
@@ -73,14 +76,15 @@ def build_program(
     """
     graph = document.graph
     wanted = [_tensor(graph, name) for name in outputs]
-    if not wanted:
-        raise InputError("At least one output must be given.")
+    run = [graph.node(name).name for name in targets]
+    if not wanted and not run:
+        raise InputError("At least one output, or a target, must be given.")
     feeds = [_tensor(graph, name) for name in inputs or ()]
     twice = sorted({name for name in feeds if feeds.count(name) > 1}) if len(set(feeds)) < len(feeds) else []
     if twice:
         raise InputError(f"These inputs are given twice: {', '.join(twice)}.")
     facts = _feed_facts(graph, feeds)
-    draft = Caller(graph).read(wanted, feeds)
+    draft = Caller(graph).read(wanted, feeds, run)
     structure(draft, graph.producer)
     state = resolve(draft, document, all_state)
     draft.results += [part.result for part in state]
@@ -110,7 +114,7 @@ def program_of(draft: Draft) -> Program:
             op.op,
             tuple(op.inputs),
             tuple(op.outputs),
-            op.attrs,
+            _attrs(op, draft),
             {name: program_of(body) for name, body in op.bodies.items()},
         )
         for op in draft.ops.values()
@@ -118,6 +122,16 @@ def program_of(draft: Draft) -> Program:
     values = [*draft.inputs, *draft.constants, *(value for op in draft.ops.values() for value in op.outputs)]
     specs = {value: _spec(draft.facts[value]) for value in values}
     return Program(tuple(draft.inputs), tuple(draft.results), steps, dict(draft.constants), specs)
+
+
+def _attrs(op: Op, draft: Draft) -> Mapping[str, Any]:
+    """The attributes of an op; those of If, Case and While as its inputs and outputs are now."""
+    if op.op not in BRANCHES | LOOPS:
+        return op.attrs
+    taken, given = ([_spec(draft.facts[value]).dtype for value in values] for values in (op.inputs, op.outputs))
+    if op.op in LOOPS:
+        return {**op.attrs, "T": taken, "output_shapes": []}
+    return {**op.attrs, "Tin": taken[1:], "Tout": given, "output_shapes": []}
 
 
 def _spec(fact: Fact) -> Spec:

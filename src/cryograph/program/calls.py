@@ -15,7 +15,7 @@ from ..base.errors import GraphError, LimitError, UnsupportedError, nearest
 from ..graph.attrs import FuncRef
 from ..graph.graph import Graph
 from ..graph.node import Node
-from .draft import Draft, Op, key_of
+from .draft import BRANCHES, LOOPS, Draft, Op, key_of
 from .effects import is_ordered, op_has_effect
 from .reading import Reader
 
@@ -54,9 +54,9 @@ class Caller:
         self._acting: dict[str, bool] = {}
         self._ops = 0
 
-    def read(self, results: list[str], feeds: list[str]) -> Draft:
-        """A draft of what the results need, without calls."""
-        draft = self._reader.graph_draft(results, feeds)
+    def read(self, results: list[str], feeds: list[str], targets: list[str]) -> Draft:
+        """A draft of what the results and the targets (names of nodes) need, without calls."""
+        draft = self._reader.graph_draft(results, feeds, targets)
         self._expand(draft, ())
         return draft
 
@@ -153,9 +153,11 @@ class Caller:
 
 def check_bodies(op: Op) -> None:
     """GraphError when the bodies of an op do not take and give as many values as it does."""
-    if op.op == "MapDefun":
-        return
-    takes = len(op.inputs) if op.op.endswith("While") else len(op.inputs) - 1
+    takes = len(op.inputs) - (op.op in BRANCHES)
+    if not op.bodies:
+        raise GraphError(f"{op} has no branches.")
+    if op.op in LOOPS and op.count != takes:
+        raise GraphError(f"{op} takes {takes} values and gives {op.count}; a loop gives as many as it takes.")
     for name, body in op.bodies.items():
         gives = 1 if name == "cond" else op.count
         if len(body.inputs) != takes or len(body.results) != gives:
@@ -163,8 +165,6 @@ def check_bodies(op: Op) -> None:
                 f"{op} gives {takes} values to its {name!r} and takes {gives},"
                 f" but that takes {len(body.inputs)} and gives {len(body.results)}."
             )
-    if not op.bodies:
-        raise GraphError(f"{op} has no branches.")
 
 
 def _mentioned(node: Node) -> list[str]:

@@ -11,12 +11,10 @@ from ..base.dtypes import RESOURCE
 from ..base.shapes import compatible, show
 from ..graph.attrs import AttrPlaceholder, FuncRef
 from ..ops.signatures import signature
+from .draft import BRANCHES, LOOPS
 from .program import Program, Step
 
 Rule = Callable[[Program], Iterator[str]]
-
-BRANCHES = frozenset({"Case", "If", "StatelessCase", "StatelessIf"})
-LOOPS = frozenset({"StatelessWhile", "While"})
 
 LOWERED = frozenset(
     {

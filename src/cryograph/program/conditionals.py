@@ -57,6 +57,7 @@ class _Structuring:
         self._draft = draft
         self._known = Known(draft, producer)
         self._guards = Guards(draft, self._known)
+        self._order = {key: number for number, key in enumerate(draft.ops)}
         self._owner: dict[str, tuple[_Conditional, bool]] = {}
         self._replaced: dict[str, str] = {}
 
@@ -177,7 +178,7 @@ class _Structuring:
 
     def _in_draft_order(self, branch: Draft) -> None:
         if len(branch.ops) > 1:
-            order = {key: number for number, key in enumerate(self._draft.ops)}
+            order = self._order
             keys = sorted(branch.ops, key=lambda key: order.get(key, -1))
             branch.ops = {key: branch.ops[key] for key in keys}
 

@@ -14,6 +14,10 @@ from ..base.errors import GraphError
 from ..base.tensors import Tensor
 from ..ops.facts import Fact
 
+BRANCHES = frozenset({"Case", "If", "StatelessCase", "StatelessIf"})
+LOOPS = frozenset({"StatelessWhile", "While"})
+"""Ops that run one of their bodies, and ops that run their bodies until a condition fails."""
+
 
 @dataclass(slots=True)
 class Op:

@@ -26,6 +26,9 @@ FOLDED_BYTES = 1 << 26
 SMALL_BYTES = 1 << 16
 """A result of so few bytes may be folded even if it is larger than the inputs."""
 
+GROWTH = 4
+"""How many times the bytes of its inputs a larger result may have: weights that are unpacked from 8 bits have four."""
+
 STRING_BYTES = 32
 """What one string is taken to weigh."""
 
@@ -56,7 +59,7 @@ def folded(fold: Fold, step: Step, inputs: Sequence[Tensor], facts: Sequence[Fac
     if any(tensor.dtype.numpy is None for tensor in inputs):
         return None
     given = sum(prod(tensor.shape) * (tensor.dtype.itemsize or STRING_BYTES) for tensor in inputs)
-    if total > max(SMALL_BYTES, 2 * given) or total > FOLDED_BYTES:
+    if total > max(SMALL_BYTES, GROWTH * given) or total > FOLDED_BYTES:
         return None
     try:
         arrays = fold(step, [tensor.numpy() for tensor in inputs])

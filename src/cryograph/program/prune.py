@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from .draft import Draft, Op
+from .draft import BRANCHES, LOOPS, Draft, Op
 from .effects import has_effect
 
 
@@ -17,9 +17,9 @@ def prune(draft: Draft) -> None:
         read = [index for index, value in enumerate(op.outputs) if value in live]
         if not read and not has_effect(op):
             continue
-        if op.op in _BRANCHES:
+        if op.op in BRANCHES:
             _shrink_branches(op, read, renamed)
-        elif op.op in _LOOPS:
+        elif op.op in LOOPS:
             _shrink_loop(op, read, renamed)
         live.update(op.inputs)
         kept.append(op)
@@ -92,7 +92,3 @@ def _used_inputs(draft: Draft, results: Iterable[str], all_ops: bool) -> set[int
             if any(value in values for value in op.outputs) or has_effect(op):
                 values.update(op.inputs)
     return {index for index, value in enumerate(draft.inputs) if value in values}
-
-
-_BRANCHES = frozenset({"Case", "If", "StatelessCase", "StatelessIf"})
-_LOOPS = frozenset({"StatelessWhile", "While"})

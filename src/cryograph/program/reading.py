@@ -7,7 +7,7 @@ begin with an underscore are a runtime's notes, not the op's, and are left out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -18,7 +18,14 @@ from ..graph.graph import Body, Function, Graph
 from ..graph.node import Node
 from ..ops.legacy import legacy_lines
 from ..ops.notation import OpSignature
-from ..ops.signatures import default_attrs, number_of_outputs, output_arg_ranges, signature, signature_of
+from ..ops.signatures import (
+    default_attrs,
+    number_of_inputs,
+    number_of_outputs,
+    output_arg_ranges,
+    signature,
+    signature_of,
+)
 from .draft import Draft, Op
 
 
@@ -28,11 +35,10 @@ class Reader:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
 
-    def graph_draft(self, results: Iterable[str], feeds: Iterable[str] = ()) -> Draft:
-        """The part of the graph that `results` (full tensor names) need, cut at `feeds`, which become the inputs."""
-        fed = list(feeds)
-        wanted = list(results)
-        return _Reading(self, self.graph, "", {}, frozenset(fed)).read(fed, wanted, [])
+    def graph_draft(self, results: list[str], feeds: list[str], targets: list[str]) -> Draft:
+        """The part of the graph that `results` (full tensor names) and `targets` (nodes) need, cut at `feeds`, which
+        become the inputs."""
+        return _Reading(self, self.graph, "", {}, frozenset(feeds)).read(list(feeds), results, targets)
 
     def function_draft(
         self, function: Function, attrs: Mapping[str, Any], path: str, acts: Callable[[Node], bool]
@@ -168,7 +174,11 @@ class _Reading:
     def _op(self, node: Node, values: list[str], controls: list[str], highest: int) -> Op:
         name = node.proto.name
         attrs = self.attrs(node)
-        count = self._reader.outputs(node, attrs)
+        try:
+            self._check_inputs(node, values, attrs)
+            count = self._reader.outputs(node, attrs)
+        except GraphError as error:
+            raise GraphError(f"{self._where()}{name!r}: {error}") from error
         if count is None:
             count = highest + 1
         elif highest >= count:
@@ -184,6 +194,15 @@ class _Reading:
             attrs["frame_name"] = self._path.encode() + attrs["frame_name"]
         key = self._keys.get(name, name) if self._keys else name
         return Op(key, self._path + name, node.proto.op, values, controls, attrs, count)
+
+    def _check_inputs(self, node: Node, values: list[str], attrs: Mapping[str, Any]) -> None:
+        """GraphError when an op does not take as many tensors as it should."""
+        expected = _fixed_inputs(node.proto.op)
+        if expected is None and node.proto.op not in self._reader.graph.functions:
+            known = _signature(node)
+            expected = None if known is None else number_of_inputs(known, attrs)
+        if expected is not None and expected != len(values):
+            raise GraphError(f"{node.proto.op} has {len(values)} inputs, where its attributes ask for {expected}.")
 
     def attrs(self, node: Node) -> dict[str, Any]:
         """A node's attributes, whole: placeholders replaced, defaults filled in, no reference types."""
@@ -273,6 +292,15 @@ def _fixed_count(op: str) -> int | None:
     if known is None or op in legacy_lines() or any(a.number_attr or a.type_list_attr for a in known.outputs):
         return None
     return len(known.outputs)
+
+
+@lru_cache(maxsize=4096)
+def _fixed_inputs(op: str) -> int | None:
+    """The number of inputs of an op where it does not hang on attributes."""
+    known = signature(op)
+    if known is None or op in legacy_lines() or any(a.number_attr or a.type_list_attr for a in known.inputs):
+        return None
+    return len(known.inputs)
 
 
 @lru_cache(maxsize=4096)

@@ -18,7 +18,7 @@ from ..base.errors import UnsupportedError
 from ..base.tensors import Tensor
 from ..graph.document import Document
 from .arrays import ARRAYS, reserve
-from .draft import Draft, Op, in_order, index_of
+from .draft import LOOPS, Draft, Op, in_order, index_of
 from .effects import op_has_effect
 from .holders import HOLDER_OPS, MISSING, Holder, Holders, Part
 from .state import apply, written_inputs
@@ -122,7 +122,7 @@ def passed_on(op: Op, holders: Sequence[Holder | None]) -> list[int]:
 
 def read_before(op: Op, holders: Sequence[Holder | None]) -> dict[int, Holder]:
     """The references that a loop takes as first values of variables that change: they are read before it."""
-    if not op.op.endswith("While"):
+    if op.op not in LOOPS:
         return {}
     body = op.bodies["body"]
     found = {}
@@ -328,7 +328,7 @@ class _Walk:
                 inputs.append(self.value(holder.parts[0]))  # a reference as condition
         op.inputs = [*inputs, *values]
         given_back = [walk for name, walk in zip(op.bodies, walks, strict=True) if name != "cond"]
-        gone = self._handles_given(op, holders if op.op.endswith("While") else None, given_back)
+        gone = self._handles_given(op, holders if op.op in LOOPS else None, given_back)
         kept = [index for index in range(op.count) if index not in gone]
         for (name, body), walk in zip(op.bodies.items(), walks, strict=True):
             ends = [walk.current[part.name] for part in parts]

@@ -17,7 +17,7 @@ import numpy as np
 
 from ..base.tensors import Array, Tensor
 from ..ops.facts import Fact, join_facts, same
-from .draft import Draft, Op, in_order, key_of
+from .draft import BRANCHES, LOOPS, Draft, Op, in_order, key_of
 from .effects import has_effect
 from .facts import fact_of, facts_of
 from .fold import Fold, folded, is_pure
@@ -111,9 +111,9 @@ class _Writer:
             names[f"{op.key}:0"] = inputs[0]
         elif op.op == "Assert" and inputs and self._says(inputs[0]) is True:
             pass
-        elif op.op in _LOOPS:
+        elif op.op in LOOPS:
             self._loop(op, inputs, names, prefix)
-        elif op.op in _BRANCHES:
+        elif op.op in BRANCHES:
             self._branches(op, inputs, names, prefix)
         else:
             self._step(op, inputs, names, prefix)
@@ -264,7 +264,3 @@ def _elements(op: Op, facts: Sequence[Fact]) -> list[Fact]:
 
 def _data_needs(op: Op) -> list[str]:
     return [key_of(value) for value in op.inputs]
-
-
-_BRANCHES = frozenset({"Case", "If", "StatelessCase", "StatelessIf"})
-_LOOPS = frozenset({"StatelessWhile", "While"})

@@ -7,6 +7,7 @@ import numpy as np
 from ..base.dtypes import INT32
 from ..base.errors import LimitError
 from ..base.tensors import Tensor
+from .calls import MAX_OPS
 from .conditionals import structure_conditionals
 from .draft import Draft, Op
 from .loops import structure_loops
@@ -17,11 +18,15 @@ MAX_NESTING = 100
 
 def structure(draft: Draft, producer: int) -> None:
     """Structures a draft: loops first, as conditionals may stand around them, then conditionals, then the bodies."""
+    ops = 0
     waiting = [(draft, 0)]
     while waiting:
         current, depth = waiting.pop()
         if depth > MAX_NESTING:
             raise LimitError(f"Loops and conditionals stand in each other more than {MAX_NESTING} deep.")
+        ops += len(current.ops)
+        if ops > MAX_OPS:
+            raise LimitError(f"With its loops and conditionals taken apart, the graph has more than {MAX_OPS} ops.")
         split_switches(current)
         structure_loops(current)
         structure_conditionals(current, producer)
