@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 
 from ..base.errors import UnknownNameError, nearest
-from ..program.program import Program
+from ..base.tensors import Array
+from ..program.program import Program, Step
 from .engine import Engine, Prepared
 
 
@@ -46,6 +47,13 @@ def prepare(program: Program, name: str = "auto") -> Prepared:
 
         return Auto().split(program)
     return Prepared(chosen.prepare(program), (f"{name}: all {len(program.steps)} steps",))
+
+
+def fold(step: Step, inputs: Sequence[Array]) -> Sequence[Array]:
+    """Works out one step on constants, by the reference engine; UnsupportedError where it has no rule."""
+    from .numpy.engine import fold as fold_on_numpy
+
+    return fold_on_numpy(step, inputs)
 
 
 def support(ops: Iterable[str]) -> dict[str, str]:

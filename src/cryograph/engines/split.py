@@ -15,9 +15,7 @@ from typing import Any
 from ..base.errors import RunError, UnsupportedError
 from ..base.tensors import Array
 from ..program.program import Program, Step
-from .engine import Prepared, Runner, Unsupported
-from .numpy.engine import Numpy
-from .numpy.rules import RULES
+from .engine import Engine, Prepared, Runner, Unsupported
 from .onnxruntime.lower import Lowering, results
 from .onnxruntime.passes import improve
 from .onnxruntime.session import Session, SessionSettings
@@ -63,7 +61,7 @@ class Piece:
         with self._lock:
             if self._reference is None:
                 try:
-                    self._reference = Numpy().prepare(self.part)
+                    self._reference = _numpy().prepare(self.part)
                 except UnsupportedError:
                     raise error from None
         return self._reference(arrays)
@@ -101,7 +99,7 @@ class Auto:
             raise UnsupportedError(f"No engine can take {len(lacking)} of {len(program.steps)} steps: {listed}{more}.")
         words: list[str] = []
         hosted = self._host(program, lowering, words, "")
-        return Prepared(Numpy(rules={PIECE: _run_piece}).prepare(hosted), tuple(words))
+        return Prepared(_numpy().prepare(hosted), tuple(words))
 
     def _host(self, program: Program, lowering: Lowering, words: list[str], where: str) -> Program:
         """The program for numpy in which pieces are single steps, bodies included."""
@@ -147,13 +145,20 @@ class Auto:
         return Piece(part, Session(improve(lowering.graph(group, inputs, outputs)), settings))
 
 
+def _numpy() -> Engine:
+    """The reference engine with pieces as a further op; imported when a program needs it, which most do not."""
+    from .numpy.engine import Numpy
+
+    return Numpy(rules={PIECE: _run_piece})
+
+
 def _run_piece(ctx: Any, *inputs: Array, piece: Piece) -> tuple[Array, ...]:
     return tuple(piece(inputs))
 
 
 def _lacking(program: Program, lowering: Lowering) -> Iterator[Unsupported]:
     """Steps that neither engine takes, looked for in bodies where a step has them."""
-    alone = Numpy(rules={PIECE: _run_piece})
+    alone = _numpy()
     for index in lowering.refusals:
         step = program.steps[index]
         if step.bodies:
@@ -224,6 +229,8 @@ class _Plan:
         return len(steps) >= WORTH_STEPS or elements >= WORTH_ELEMENTS
 
     def _can_leave(self, group: list[int]) -> bool:
+        from .numpy.rules import RULES
+
         return all(self.program.steps[index].op in RULES for index in group)
 
     def seams(self, group: list[int]) -> tuple[tuple[str, ...], tuple[str, ...]]:

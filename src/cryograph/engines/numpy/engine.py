@@ -15,8 +15,8 @@ from ...base.shapes import show
 from ...base.tensors import Array
 from ...ops.care import CARE
 from ...ops.notation import OpSignature
-from ...ops.signatures import signature
-from ...program.program import Program, Step
+from ...ops.signatures import output_types, signature
+from ...program.program import Program, Spec, Step
 from ..engine import Runner, Unsupported
 from .context import Context, Rule
 from .rules import RULES
@@ -76,6 +76,14 @@ class Numpy:
             listed = "; ".join(f"{m.step.name} ({m.step.op}): {m.reason}" for m in missing[:5])
             raise UnsupportedError(f"numpy cannot take {len(missing)} steps: {listed}.")
         return _Plan(program, self._rules).run
+
+
+def fold(step: Step, inputs: Sequence[Array]) -> Sequence[Array]:
+    """Works out one step on its own, for constant folding; UnsupportedError when no rule can take it."""
+    dtypes = output_types(step.op, step.attrs)
+    specs = {name: Spec(dtype, None) for name, dtype in zip(step.outputs, dtypes, strict=True)}
+    program = Program(step.inputs, step.outputs, (step,), {}, specs)
+    return Numpy().prepare(program)(inputs)
 
 
 @cache
