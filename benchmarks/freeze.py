@@ -111,7 +111,8 @@ def main() -> None:
     result["ratio"] = result["freeze_seconds"] / result["copy_seconds"]
     print(f"copy    {result['copy_seconds']:.2f} s")
     print(
-        f"freeze  {result['freeze_seconds']:.2f} s, {result['ratio']:.2f} times the copy, peak {result['peak_mb']:.0f} MB"
+        f"freeze  {result['freeze_seconds']:.2f} s, {result['ratio']:.2f} times the copy,"
+        f" peak {result['peak_mb']:.0f} MB"
     )
     if options.json:
         Path(options.json).write_text(json.dumps(result, indent=2))

@@ -122,13 +122,17 @@ def test_run_takes_pictures_and_numbers(frozen: Path, tmp_path: Path, capsys: py
         ),
         (
             ["freeze", "{graph}", "x.pb", "-o", "conv1/Relu"],
-            "cryograph: The outputs need 2 variables that have no value: conv1/biases, conv1/weights. Give their "
-            "checkpoint with weights=. Beside the graph: {demo}/digits-3000.\n",
+            (
+                "cryograph: The outputs need 2 variables that have no value: conv1/biases, conv1/weights. Give their "
+                "checkpoint with weights=. Beside the graph: {demo}/digits-3000.\n"
+            ),
         ),
         (
             ["convert", "{demo}/digits-3000", "x.pb"],
-            "cryograph: {demo}/digits-3000 holds no graph, so that it cannot be written as pb; a checkpoint, .npz or "
-            ".safetensors can hold weights alone.\n",
+            (
+                "cryograph: {demo}/digits-3000 holds no graph, so that it cannot be written as pb; a checkpoint, .npz or "
+                ".safetensors can hold weights alone.\n"
+            ),
         ),
     ],
 )

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from ..base.errors import GraphError, InputError
 from ..base.files import Path
-from ..engines.engines import prepare
+from ..engines.engines import fold, prepare
 from ..formats.checkpoint import Checkpoint
 from ..formats.load import load_document
 from ..formats.save import format_of, save_document
@@ -17,6 +17,7 @@ from ..graph.graph import Graph
 from ..graph.node import tensor_name
 from ..ops.ranking import one_choice, rank_outputs
 from ..program.build import build_program
+from ..program.dropout import without_dropout
 from ..transforms.extract import extract
 from ..transforms.freeze import freeze
 from ..transforms.import_graph import import_graph as import_graph_into
@@ -99,9 +100,8 @@ class Model(Document):
         """
         wanted_out = self._slots_out(outputs, signature)
         wanted_in = self._slots_in(inputs, signature, [tensor for _, tensor in wanted_out], outputs is None)
-        program = build_program(
-            self, [t for _, t in wanted_out], None if wanted_in is None else [t for _, t in wanted_in]
-        )
+        tensors_in = None if wanted_in is None else [t for _, t in wanted_in]
+        program = without_dropout(build_program(self, [t for _, t in wanted_out], tensors_in, fold))
         named = {tensor: name for name, tensor in wanted_in or []}
         ins = [Slot(named.get(v, v), v, program.specs[v].dtype, program.specs[v].shape) for v in program.inputs]
         outs = [
