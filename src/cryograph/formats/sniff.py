@@ -19,6 +19,7 @@ from ..wire.table import is_table
 from ..wire.varint import read_varint
 from .arrays import read_npz, read_safetensors
 from .graphdef import read_graphdef, read_graphdef_text
+from .memmapped import is_memmapped, read_memmapped
 from .metagraph import read_metagraph, read_metagraph_text
 from .savedmodel import read_savedmodel
 
@@ -248,6 +249,7 @@ FORMATS: tuple[Format, ...] = (
         "The download gave a page instead of the file; open the link in a browser to see why.",
     ),
     Format("table", "a checkpoint of version 1, or the index of one of version 2", lambda s: is_table(s.file)),
+    Format("memmapped", "a memory-mapped package (for phones)", lambda s: is_memmapped(s.file), read_memmapped),
     Format("state", "a `checkpoint` file, which names the latest checkpoint", _is_state),
     Format("npz", "a .npz file", _is_npz, read_npz),
     Format(
