@@ -196,6 +196,7 @@ def test_lines_that_do_not_follow_the_notation(line: str, message: str) -> None:
     assert message in str(caught.value)
 
 
+@pytest.mark.big
 def test_the_table_is_small_and_quick() -> None:
     path = Path(signatures.__file__).with_name("signatures.bin")
     assert path.stat().st_size < 64_000
