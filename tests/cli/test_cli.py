@@ -130,8 +130,8 @@ def test_run_takes_pictures_and_numbers(frozen: Path, tmp_path: Path, capsys: py
         (
             ["convert", "{demo}/digits-3000", "x.pb"],
             (
-                "cryograph: {demo}/digits-3000 holds no graph, so that it cannot be written as pb; a checkpoint, .npz or "
-                ".safetensors can hold weights alone.\n"
+                "cryograph: {demo}/digits-3000 holds no graph, so that it cannot be written as pb; a checkpoint, .npz "
+                "or .safetensors can hold weights alone.\n"
             ),
         ),
     ],
