@@ -40,7 +40,7 @@ def _quantized_depthwise(call: Call) -> Result:
 
 def _filter_range(call: Call) -> list[Shape]:
     """The range of the result: one, or one a channel where that of the filter is told so."""
-    if "Requantize" in call.op:
+    if "Requantize" in call.op or call.op == "QuantizedConv2D":
         return [(), ()]
     largest = call.shape(6 if "WithBias" in call.op else 5)
     if largest is not None and len(largest) > 1:
@@ -139,7 +139,8 @@ def _cudnn_rnn(call: Call) -> Result:
     steps, batch = (x[0], x[1]) if time_major else (x[1], x[0])
     units = hidden[2]
     first, second = (steps, batch) if time_major else (batch, steps)
-    cell: Shape = hidden if call.text("rnn_mode") == "lstm" else ()
+    is_lstm = call.text("rnn_mode") == "lstm"
+    cell: Shape = call.shape(2) if call.op == "CudnnRNNV3" and is_lstm else hidden if is_lstm else ()
     return [(first, second, mul(units, both)), hidden, cell, None, None][: len(call.outputs)]
 
 

@@ -225,10 +225,11 @@ def _matrix_diag_part(call: Call) -> Result:
     return [(*shape[:-2], None if rows is None or columns is None else min(rows, columns))]
 
 
-def _band(call: Call, index: int) -> tuple[int, int] | None:
+def _band(call: Call, index: int, exact: bool = True) -> tuple[int, int] | None:
+    """The lowest and the highest of the diagonals that an input names; unless `exact`, any single one for a scalar."""
     numbers = call.numbers(index)
     if not numbers:
-        return None
+        return (0, 0) if call.shape(index) == () and not exact else None
     if len(numbers) > 2 or numbers[0] > numbers[-1]:
         raise Contradiction(f"the diagonals {numbers} are not a range")
     return numbers[0], numbers[-1]
@@ -270,7 +271,9 @@ def _matrix_diag_v2(call: Call) -> Result:
 
 def _matrix_set_diag(call: Call) -> Result:
     shape, diagonal = call.at_least(0, 2), call.at_least(1, 1)
-    band = (0, 0) if len(call.inputs) < 3 else _band(call, 2)
+    band = (0, 0) if len(call.inputs) < 3 else _band(call, 2, exact=False)
+    if diagonal is not None and len(diagonal) == 1:
+        band = (0, 0)
     if diagonal is None or band is None:
         return [shape]
     batch = diagonal[:-1] if band[0] == band[1] else diagonal[:-2]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .facts import Call, Dims, Rule, add, merge, merge_dim, normal_axis, times
-from .infer_common import Result, fixed, nothing_known, scalars
+from .infer_common import Result, fixed, scalars
 
 
 def _coo(rank: int | None, count: int | None = None) -> list[Dims]:
@@ -119,6 +119,9 @@ def _set_size(call: Call) -> Result:
 def _count_output(call: Call) -> Result:
     shape = call.shape(0)
     if call.op == "DenseCountSparseOutput":
+        # Weights are empty, a vector then, or of the values' own shape.
+        weights = call.shape(1)
+        shape = weights if shape is None and weights is not None and len(weights) > 1 else shape
         rank = None if shape is None else len(shape)
     elif call.op == "SparseCountSparseOutput":
         rank = merge_dim(call.ranked(2, 1)[0], call.ranked(0, 2)[1])
@@ -189,7 +192,17 @@ def _ragged_to_variant(call: Call) -> Result:
 
 
 def _ragged_fill(call: Call) -> Result:
-    return [(None,), (None,), (call.scalar(2),), (call.ranked(0, 1)[0],)]
+    return [(None,), (None,), (call.scalar(2),), (merge_dim(call.ranked(0, 1)[0], call.ranked(1, 1)[0]),)]
+
+
+def _ragged_cross(call: Call) -> Result:
+    ragged, dense = len(call.attr("ragged_values_types")), len(call.attr("dense_types"))
+    splits = None
+    for i in range(ragged):
+        splits = merge_dim(splits, call.ranked(ragged + i, 1)[0])
+    for i in range(len(call.inputs) - dense, len(call.inputs)):
+        splits = merge_dim(splits, add(call.ranked(i, 2)[0], 1))
+    return [(None,), (splits,)]
 
 
 # Sequences
@@ -249,7 +262,7 @@ INFER: dict[str, Rule] = {
     "KmeansPlusPlusInitialization": _kmeans,
     "NearestNeighbors": _nearest,
     "RaggedCountSparseOutput": _count_output,
-    "RaggedCross": nothing_known,
+    "RaggedCross": _ragged_cross,
     "RaggedFillEmptyRows": _ragged_fill,
     "RaggedGather": _ragged_gather,
     "RaggedRange": _ragged_range,

@@ -238,9 +238,9 @@ def _fused_batch_norm_grad(call: Call) -> Result:
     rank = 5 if len(call.text("data_format")) == 5 else 4
     layout = layout_of(call, rank)
     shape = merge(call.ranked(0, rank), call.ranked(1, rank)) or ()
-    channel = merge_dim(shape[layout.channel], call.ranked(2, 1)[0])
-    if not call.flag("is_training"):
-        channel = merge_dim(channel, merge_dim(call.ranked(3, 1)[0], call.ranked(4, 1)[0]))
+    channel = shape[layout.channel]
+    for i in (2, 3, 4):
+        channel = merge_dim(channel, call.ranked(i, 1)[0])
     result = tuple(channel if i == layout.channel else size for i, size in enumerate(shape))
     return [result, (channel,), (channel,), (0,), (0,)]
 

@@ -20,6 +20,9 @@ from .infer_common import (
 )
 from .signatures import signature
 
+MAX_FLOATS = 16
+"""The most elements of a constant of floats whose values are carried along."""
+
 LEGACY_PLACEHOLDER = 21
 """Up to this version of GraphDef a Placeholder of shape () was one of unknown shape."""
 
@@ -29,7 +32,9 @@ def _const(call: Call) -> Result:
     if not isinstance(tensor, Tensor):
         return [None]
     size = times(tensor.shape)
-    small = size is not None and size <= MAX_VALUES and tensor.dtype.numpy is not None and not tensor.dtype.is_string
+    # Shapes are made of integers; of floats a scale at most is needed, and weights are left where they lie.
+    most = MAX_VALUES if tensor.dtype.is_integer or tensor.dtype.name == "bool" else MAX_FLOATS
+    small = size is not None and size <= most and tensor.dtype.numpy is not None and not tensor.dtype.is_string
     return [Fact(tensor.dtype, tensor.shape, settled(tensor.numpy(), tensor.dtype) if small else None)]
 
 
@@ -211,7 +216,7 @@ def _list_concat(call: Call) -> Result:
         element = merge(element, call.shape_attr("element_shape"))
     if call.op == "TensorListConcatV2":
         element = merge(element, call.dims(1))
-    return [None if not element else (None, *element[1:]), (None,)]
+    return [None if element is None else (None, *element[1:]), (None,)]
 
 
 def _list_element_shape(call: Call) -> Result:
