@@ -162,6 +162,9 @@ def indices() -> Iterator[Lowered]:
     for lower, upper in ((0, 0), (1, -1), (-1, 0), (1, 2), (-1, -1)):
         yield case("MatrixBandPart", floats(2, 4, 5), L(lower), L(upper), fixed=(1, 2))
     yield case("UnsortedSegmentSum", floats(5, 3), ivec(1, 0, 3, 1, -1), N(4), fixed=(2,))
+    for op in ("UnsortedSegmentMax", "UnsortedSegmentMin", "UnsortedSegmentProd"):
+        yield case(op, floats(5, 3), ivec(1, 0, 3, 1, -1), N(5), fixed=(2,))
+        yield case(op, ints(5), ivec(1, 0, 3, 1, -1), N(5), fixed=(2,))
     yield case("UnsortedSegmentSum", floats(5), ivec(1, 0, 3, 1, 2), N(6), fixed=(2,))
 
 
@@ -198,11 +201,17 @@ def images() -> Iterator[Lowered]:
         open_ = "known" if mode.get("align_corners") else "any"
         yield case("ResizeBilinear", floats(2, 4, 6, 3), ivec(*size), fixed=(1,), **mode)
         yield case("ResizeNearestNeighbor", floats(2, 4, 6, 3), ivec(*size), fixed=(1,), sizes=open_, **mode)
+        yield case("ResizeBicubic", floats(2, 4, 6, 3), ivec(*size), fixed=(1,), sizes="known", **mode)
     yield case("ResizeBilinear", ints(1, 4, 6, 3, low=0, high=255, dtype=np.uint8), ivec(8, 12), fixed=(1,))
     yield case("ResizeBilinear", floats(2, 4, 6, 3), ivec(8, 12), half_pixel_centers=True)
     yield case("ResizeNearestNeighbor", ints(1, 4, 6, 3, low=0, high=255, dtype=np.uint8), ivec(8, 12), fixed=(1,))
     yield case("ResizeNearestNeighbor", floats(2, 4, 6, 3), ivec(8, 10))
     yield case("DepthToSpace", floats(2, 3, 4, 12), block_size=2)
+    crops = np.asarray([[0.1, 0.2, 0.8, 0.9], [0, 0, 1, 1], [0.9, 0.8, 0.2, 0.1], [-0.2, 0.3, 1.3, 0.6]], F)
+    yield case("CropAndResize", floats(2, 7, 9, 3), crops, ivec(0, 1, 1, 0), ivec(4, 5), fixed=(3,))
+    yield case("CropAndResize", floats(2, 7, 9, 3), crops, ivec(0, 1, 1, 0), ivec(1, 5), extrapolation_value=2.5)
+    yield case("CropAndResize", floats(2, 7, 9, 3), crops, ivec(0, 1, 1, 0), ivec(4, 5), method="nearest", sizes="")
+    yield case("AdjustContrastv2", floats(2, 4, 5, 3), F(1.7))
     yield case("SpaceToDepth", floats(2, 6, 4, 3), block_size=2)
     yield case("SpaceToBatchND", floats(2, 6, 5, 3), ivec(2, 3), ivec((1, 1), (0, 1)), fixed=(1, 2))
     yield case("SpaceToBatchND", floats(2, 6, 4), ivec(2), ivec((0, 0)).reshape(1, 2), fixed=(1, 2))
@@ -218,6 +227,9 @@ def images() -> Iterator[Lowered]:
     yield case("NonMaxSuppressionV3", boxes, scores, N(20), F(0.3), F(0.4))
     yield case("NonMaxSuppressionV3", boxes[:, [2, 1, 0, 3]], scores, N(20), F(0.3), F(0.4))
     for padded in (True, False):
+        yield case(
+            "NonMaxSuppressionV5", boxes, scores, N(20), F(0.3), F(0.4), F(0), fixed=(5,), pad_to_max_output_size=padded
+        )
         yield case("NonMaxSuppressionV4", boxes, scores, N(20), F(0.3), F(0.4), pad_to_max_output_size=padded)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from ...base.dtypes import FLOAT32, INT32, INT64
 from ...base.tensors import Array
 from ...program.program import Step
+from ..resampling import cubic, linear, nearest, positions
 from .builder import Builder, Table
 from .values import Refusal, Value
 from .windows import layout_of
@@ -18,20 +19,7 @@ COORDINATE_ERROR = 3e-7
 """How far the runtime's positions may lie from TensorFlow's before weights are computed here."""
 
 
-# --- resizing. Positions as in tensorflow/core/util/image_resizer_state.h
-
-
-def _scale(size: int, out: int, align_corners: bool) -> np.float32:
-    if align_corners and out > 1:
-        return np.float32(size - 1) / np.float32(out - 1)
-    return np.float32(size) / np.float32(out)
-
-
-def _positions(size: int, out: int, align_corners: bool, half_pixel: bool) -> Array:
-    """Where each place of the result lies in the picture, in float32 as TensorFlow computes it."""
-    places = np.arange(out, dtype=np.float32)
-    scale = _scale(size, out, align_corners)
-    return (places + np.float32(0.5)) * scale - np.float32(0.5) if half_pixel else places * scale
+# --- resizing
 
 
 def _runtime_positions(size: int, out: int, align_corners: bool, half_pixel: bool) -> Array:
@@ -80,7 +68,7 @@ def resize_bilinear(
     apart = max(
         float(
             np.abs(
-                _positions(a, b, align_corners, half_pixel_centers)
+                positions(a, b, align_corners, half_pixel_centers)
                 - _runtime_positions(a, b, align_corners, half_pixel_centers)
             ).max()
         )
@@ -94,11 +82,8 @@ def resize_bilinear(
     for axis, (a, b) in zip((2, 1), reversed(sides), strict=True):
         if a == b:
             continue
-        places = _positions(a, b, align_corners, half_pixel_centers)
-        floor = np.floor(places)
-        low = np.clip(floor.astype(np.int64), 0, a - 1)
-        high = np.clip(np.ceil(places) if half_pixel_centers else floor + 1, 0, a - 1).astype(np.int64)
-        weight = (places - floor).astype(np.float32).reshape([b if i == axis else 1 for i in range(4)])
+        low, high, share = linear(a, b, align_corners, half_pixel_centers)
+        weight = share.reshape([b if i == axis else 1 for i in range(4)])
         first = g.op("Gather", made, g.const(low, INT64), axis=axis)
         second = g.op("Gather", made, g.const(high, INT64), axis=axis)
         step_ = g.op("Mul", g.op("Sub", second, first), g.const(weight, FLOAT32))
@@ -117,7 +102,7 @@ def resize_nearest(
     for i, axis in enumerate((1, 2)):
         here = x.shape[axis]
         if out is not None and here is not None:
-            picked = _nearest(here, out[i], align_corners, half_pixel_centers)
+            picked = nearest(here, out[i], align_corners, half_pixel_centers)
             if not np.array_equal(picked, np.arange(here)):
                 made = g.op("Gather", made, g.const(picked, INT64), axis=axis)
             continue
@@ -136,16 +121,6 @@ def resize_nearest(
     return _upscaled(g, x, made, out, align_corners, half_pixel_centers)
 
 
-def _nearest(size: int, out: int, align_corners: bool, half_pixel: bool) -> Array:
-    scale = _scale(size, out, align_corners)
-    places = np.arange(out, dtype=np.float32)
-    moved = (places + np.float32(0.5) if half_pixel else places) * scale
-    # roundf: halves away from zero, and all are positive.
-    picked = np.floor(moved + np.float32(0.5)) if align_corners else np.floor(moved)
-    index: Array = np.clip(picked, 0, size - 1).astype(np.int64)
-    return index
-
-
 def _upscaled(
     g: Builder, x: Value, picked: Value, out: list[int] | None, align_corners: bool, half_pixel: bool
 ) -> Value:
@@ -156,7 +131,7 @@ def _upscaled(
     for here, there in zip(shape[1:3], out, strict=True):
         if not here or there % here:
             return picked
-        if not np.array_equal(_nearest(here, there, False, half_pixel), np.arange(there) // (there // here)):
+        if not np.array_equal(nearest(here, there, False, half_pixel), np.arange(there) // (there // here)):
             return picked
     if picked.name == x.name:
         return x
@@ -171,6 +146,60 @@ def _upscaled(
         coordinate_transformation_mode="asymmetric",
         nearest_mode="floor",
     )
+
+
+def resize_bicubic(
+    g: Builder, step: Step, x: Value, size: Value, *, align_corners: bool = False, half_pixel_centers: bool = False
+) -> Value:
+    """(N, H, W, C), always to float32: of each row, then of each column, four weighted pixels."""
+    made = g.cast(x, FLOAT32)
+    out = _target(g, size)
+    if out is None or x.shape is None or len(x.shape) != 4 or None in x.shape[1:3] or 0 in x.shape[1:3]:
+        raise Refusal("bicubic resizing needs known sizes")
+    for axis, target in ((2, out[1]), (1, out[0])):
+        indices, weights = cubic(x.shape[axis] or 1, target, align_corners, half_pixel_centers)
+        wide = [target if i == axis else 1 for i in range(4)]
+        parts = []
+        for tap in range(4):
+            picked = g.op("Gather", made, g.const(indices[:, tap], INT64), axis=axis)
+            parts.append(g.op("Mul", picked, g.const(weights[:, tap].reshape(wide), FLOAT32)))
+        made = g.op("Sum", *parts)
+    return made
+
+
+def crop_and_resize(
+    g: Builder,
+    step: Step,
+    x: Value,
+    boxes: Value,
+    numbers: Value,
+    size: Value,
+    *,
+    method: bytes = b"bilinear",
+    extrapolation_value: float = 0.0,
+) -> Value:
+    """(N, H, W, C), boxes (B, 4) as shares of height and width."""
+    if x.rank != 4 or method != b"bilinear":
+        raise Refusal("crops are resized in ONNX Runtime only by the method bilinear")
+    entered = g.transpose(g.cast(x, FLOAT32), [0, 3, 1, 2])
+    made = g.microsoft(
+        "CropAndResize",
+        entered,
+        boxes,
+        numbers,
+        size,
+        mode="bilinear",
+        extrapolation_value=float(np.float32(extrapolation_value)),
+        shape=(boxes.size(0), x.size(3), None, None),
+    )
+    return g.transpose(made, [0, 2, 3, 1])
+
+
+def adjust_contrast(g: Builder, step: Step, x: Value, factor: Value) -> Value:
+    """(..., H, W, C): away from the mean of each channel."""
+    rank = x.rank
+    mean = g.op("ReduceMean", x, g.ints([rank - 3, rank - 2]), keepdims=1)
+    return g.op("Add", g.op("Mul", g.op("Sub", x, mean), factor), mean, shape=x.shape)
 
 
 # --- space, depth and batch
@@ -324,14 +353,43 @@ def non_max_suppression_v4(
     return [found, g.cast(count, INT32)]
 
 
+def non_max_suppression_v5(
+    g: Builder,
+    step: Step,
+    boxes: Value,
+    scores: Value,
+    most: Value,
+    overlap: Value,
+    threshold: Value,
+    sigma: Value,
+    *,
+    pad_to_max_output_size: bool = False,
+) -> list[Value]:
+    """Numbers and scores of the boxes kept, and how many are real. Soft suppression has no form in ONNX."""
+    if sigma.array is None or sigma.array.any():
+        raise Refusal("suppression goes to ONNX only with a soft_nms_sigma of 0")
+    found = non_max_suppression(g, boxes, scores, most, overlap, threshold)
+    kept = g.op("Gather", scores, found, axis=0, shape=(None,))
+    count = g.op("Size", found, dtype=INT64, shape=())
+    if pad_to_max_output_size:
+        lacking = g.op("Sub", g.reshape(g.int64(most), [1]), g.unsqueeze(count, [0]))
+        pads = g.concat([g.ints([0]), lacking], 0)
+        found, kept = g.op("Pad", found, pads, mode="constant"), g.op("Pad", kept, pads, mode="constant")
+    return [found, kept, g.cast(count, INT32)]
+
+
 LOWERINGS: Table = {
+    "AdjustContrastv2": adjust_contrast,
     "BatchToSpace": batch_to_space,
     "BatchToSpaceND": batch_to_space_nd,
+    "CropAndResize": crop_and_resize,
     "DepthToSpace": depth_to_space,
     "NonMaxSuppression": non_max_suppression_v1,
     "NonMaxSuppressionV2": non_max_suppression_v2,
     "NonMaxSuppressionV3": non_max_suppression_v3,
     "NonMaxSuppressionV4": non_max_suppression_v4,
+    "NonMaxSuppressionV5": non_max_suppression_v5,
+    "ResizeBicubic": resize_bicubic,
     "ResizeBilinear": resize_bilinear,
     "ResizeNearestNeighbor": resize_nearest,
     "SpaceToBatch": space_to_batch,

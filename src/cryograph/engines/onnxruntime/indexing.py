@@ -159,8 +159,8 @@ def matrix_band_part(g: Builder, step: Step, x: Value, lower: Value, upper: Valu
     return made
 
 
-def _segment(reduction: str) -> Lowering:
-    """Sums of rows by the number that each has; rows with a negative number are left out by TensorFlow."""
+def _segment(reduction: str, start: Callable[[DType], float]) -> Lowering:
+    """Rows joined by the number that each has; rows with a negative number are left out by TensorFlow."""
 
     def lower(g: Builder, step: Step, x: Value, ids: Value, count: Value) -> Value:
         if ids.shape is None or len(ids.shape) != 1:
@@ -170,16 +170,24 @@ def _segment(reduction: str) -> Lowering:
         # One row more takes what has no place.
         shape = g.ints([many + 1]) if rows is None else g.concat([g.ints([many + 1]), rows], 0)
         known = (many, *(x.shape or ())[1:])
-        zeros = g.op("Expand", g.like(0, x), shape)
+        first = g.op("Expand", g.like(start(x.dtype), x), shape)
         index = g.int64(ids)
         placed = g.where(
             g.op("Less", index, g.ints([0]), dtype=BOOL, shape=ids.shape), g.ints([many]), index, ids.shape
         )
-        made = g.op("ScatterND", zeros, g.unsqueeze(placed, [1]), x, reduction=reduction)
+        made = g.op("ScatterND", first, g.unsqueeze(placed, [1]), x, reduction=reduction)
         cut = g.slice(made, g.ints([0]), g.ints([many]), [0])
         return Value(cut.name, cut.dtype, known)
 
     return lower
+
+
+def _lowest(dtype: DType) -> float:
+    return (np.finfo if dtype.is_floating else np.iinfo)(dtype.numpy).min
+
+
+def _highest(dtype: DType) -> float:
+    return (np.finfo if dtype.is_floating else np.iinfo)(dtype.numpy).max
 
 
 _add, _max, _min = _scatter_into("add"), _scatter_into("max"), _scatter_into("min")
@@ -199,6 +207,9 @@ LOWERINGS: Table = {
     "TensorScatterUpdate": _scatter_into("none"),
     "Unique": unique,
     "UniqueWithCounts": unique_with_counts,
-    "UnsortedSegmentSum": _segment("add"),
+    "UnsortedSegmentMax": _segment("max", _lowest),
+    "UnsortedSegmentMin": _segment("min", _highest),
+    "UnsortedSegmentProd": _segment("mul", lambda dtype: 1),
+    "UnsortedSegmentSum": _segment("add", lambda dtype: 0),
     "Where": where,
 }
