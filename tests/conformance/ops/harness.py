@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 from tensorflow.python.eager import context, execute
+from tensorflow.python.framework import kernels
 
 from cryograph.base.dtypes import DType, dtype_of
 from cryograph.base.tensors import Tensor
@@ -33,7 +34,8 @@ class Case:
     `outputs` are the numbers of those that are compared (None: all). `fixed` are inputs that a graph holds as
     constants, and `sizes` says how much of the shapes an engine that compiles must know: "any", "known", "" (it need
     not take it).
-    `turned` asks the oracle for the same numbers with the channels last, where its CPU kernel wants that.
+    `turned` asks the oracle for the same numbers with the channels last, where its CPU kernel wants that. `refused`:
+    TensorFlow raises an error, and so must an engine.
     """
 
     op: str
@@ -44,6 +46,7 @@ class Case:
     fixed: tuple[int, ...] = ()
     sizes: str = ""
     turned: bool = False
+    refused: bool = False
 
     @property
     def id(self) -> str:
@@ -68,8 +71,13 @@ def case(
     turned: bool = False,
     **attrs: Any,
 ) -> Case:
-    """A case whose inputs are anything that numpy takes; str is bytes."""
+    """A case whose inputs are anything that numpy takes."""
     return Case(op, tuple(np.asarray(x) for x in inputs), attrs, tolerance, outputs, turned=turned)
+
+
+def refusal(op: str, *inputs: Any, **attrs: Any) -> Case:
+    """A case that TensorFlow refuses."""
+    return Case(op, tuple(np.asarray(x) for x in inputs), attrs, refused=True)
 
 
 def floats(*shape: int, seed: int = 0, low: float = -2, high: float = 2, dtype: Any = F) -> Array:
@@ -100,6 +108,40 @@ def ivec(*values: Any, dtype: Any = N) -> Array:
 def strings(*values: Any) -> Array:
     """An array of byte strings, nested as given."""
     return np.array(values, dtype=object)
+
+
+def values(dtype: Any, *shape: int, seed: int = 0, low: float = -9, high: float = 9) -> Array:
+    """Numbers of any dtype: whole ones for integers (from 0 where they have no sign), strings as b"7"."""
+    held = np.dtype(object) if dtype == "string" else dtype_of(dtype).numpy
+    if held is None:
+        raise LookupError(dtype)
+    if held.kind == "b":
+        return bools(*shape, seed=seed)
+    if held.kind in "iu":
+        least = max(int(low), 0) if held.kind == "u" else int(low)
+        return ints(*shape, seed=seed, low=least, high=int(high), dtype=held)
+    if held.kind == "c":
+        return complexes(*shape, seed=seed, dtype=held)
+    if held.kind == "O":
+        made = np.empty(shape, object)
+        made[...] = np.vectorize(lambda n: b"%d" % n, otypes=[object])(ints(*shape, seed=seed)) if made.size else b""
+        return made
+    return floats(*shape, seed=seed, low=low / 3, high=high / 3, dtype=held)
+
+
+def kernel_types(op: str, attr: str = "T", but: Iterable[str] = ()) -> list[str]:
+    """The dtypes of an attribute for which TensorFlow has a kernel on the CPU, by name."""
+    found: set[str] = set()
+    for kernel in kernels.get_registered_kernels_for_op(op).kernel:
+        if kernel.device_type == "CPU" and not kernel.label:
+            for constraint in kernel.constraint:
+                if constraint.name == attr:
+                    found |= {dtype_of(number).name for number in constraint.allowed_values.list.type}
+    known = signature(op)
+    allowed = known.attrs[attr].allowed if known is not None and attr in known.attrs else None
+    if allowed is not None:
+        found &= {dtype.name for dtype in allowed}
+    return sorted(found - {"resource", "variant"} - set(but))
 
 
 def attrs_of(case: Case) -> dict[str, Any]:

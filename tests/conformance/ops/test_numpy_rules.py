@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pytest
 
+from cryograph.base.errors import Error
 from cryograph.engines.numpy.engine import Numpy
 
+from . import cases_elementwise
+from .harness import Case, Refused, ask, assert_alike, feeds_of, program_of, wanted_of
 from .numpy_cases import CASES as NUMPY_CASES
 from .onnxruntime_cases import Lowered
-from .test_onnxruntime_lowerings import CASES, ask_tensorflow, program_of
+from .test_onnxruntime_lowerings import CASES as LOWERED_CASES
 
 
 def is_refused(case: Lowered) -> bool:
@@ -17,36 +19,25 @@ def is_refused(case: Lowered) -> bool:
     return case.op == "AvgPool" and case.attrs["ksize"][-1] != 1
 
 
-ALL = [case for case in [*CASES, *NUMPY_CASES] if not is_refused(case)]
+SHARED = [
+    Case(c.op, c.inputs, c.attrs, c.tolerance, c.outputs, c.fixed)
+    for c in [*LOWERED_CASES, *NUMPY_CASES]
+    if not is_refused(c)
+]
+ALL = [*cases_elementwise.CASES, *SHARED]
 
 
-@pytest.mark.parametrize("case", ALL, ids=lambda c: c.op)
-def test_the_answer_is_that_of_tensorflow(case: Lowered) -> None:
-    expected = ask_tensorflow(case)
-    program = program_of(case, expected, known_sizes=True)
-    fed = [array for i, array in enumerate(case.inputs) if i not in case.fixed]
-    found = Numpy().prepare(program)(fed)
-    wanted = [expected[i] for i in case.outputs] if case.outputs is not None else expected
+@pytest.mark.parametrize("case", ALL, ids=lambda c: c.id)
+def test_the_answer_is_that_of_tensorflow(case: Case) -> None:
+    expected = ask(case)
+    if case.refused:
+        assert isinstance(expected, Refused)
+        with pytest.raises(Error):
+            Numpy().prepare(program_of(case))(feeds_of(case))
+        return
+    assert not isinstance(expected, Refused), expected
+    found = Numpy().prepare(program_of(case, expected))(feeds_of(case))
+    wanted = wanted_of(case, expected)
     assert len(found) == len(wanted)
     for ours, theirs in zip(found, wanted, strict=True):
         assert_alike(ours, theirs, case.tolerance)
-
-
-def assert_alike(ours: np.ndarray, theirs: np.ndarray, tolerance: float) -> None:
-    """Equal for integers, strings and truth; floats within `tolerance` of the largest magnitude."""
-    theirs = np.asarray(theirs)
-    assert ours.shape == theirs.shape
-    assert ours.dtype == theirs.dtype
-    if theirs.dtype.kind not in "fc" and theirs.dtype.name not in ("bfloat16",):
-        assert ours.tolist() == theirs.tolist()
-        return
-    wide = np.complex128 if theirs.dtype.kind == "c" else np.float64
-    a, b = ours.astype(wide), theirs.astype(wide)
-    finite = np.isfinite(b)
-    assert np.array_equal(a[~finite], b[~finite], equal_nan=True)
-    if not finite.any():
-        return
-    # A narrow float is rounded once; one unit in its last place is the best that two roundings can agree to.
-    unit = {"float16": 2.0**-10, "bfloat16": 2.0**-7}.get(theirs.dtype.name, 0.0)
-    scale = max(float(np.abs(b[finite]).max()), 1e-30)
-    assert float(np.abs(a[finite] - b[finite]).max()) <= max(tolerance, unit) * scale

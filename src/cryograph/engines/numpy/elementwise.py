@@ -1,12 +1,12 @@
-"""Ops on single elements: arithmetic, functions, comparisons, logic, bits, casts, activations.
+"""Arithmetic, functions, comparisons, logic and bits on single elements.
 
 Results have the dtype that the op declares. Integers wrap; division of integers by zero is an error, as in TensorFlow.
-float16 and bfloat16 compute in float32 and are rounded once, which is what TensorFlow's CPU kernels give.
+float16 and bfloat16 compute in float32 and are rounded once, which is what TensorFlow's CPU kernels give. Functions
+take the array namespace first, so that another engine may compute with its own.
 """
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 from typing import Any
 
@@ -14,9 +14,13 @@ import numpy as np
 
 from ...base.errors import RunError
 from ...base.tensors import Array
+from . import special
 from .context import Context, Rule
 
 NARROW = frozenset({"float16", "bfloat16", "float8_e4m3fn", "float8_e5m2"})
+
+Function = Callable[..., Any]
+"""`function(xp, x)` or `function(xp, x, y)`."""
 
 
 def wide(x: Array) -> Array:
@@ -24,369 +28,289 @@ def wide(x: Array) -> Array:
     return x.astype(np.float32) if x.dtype.name in NARROW else x
 
 
-def _unary(function: Callable[[Any], Any]) -> Rule:
+def given(ctx: Context, made: Any) -> Array:
+    """A result in the dtype that the op declares."""
+    found: Array = ctx.xp.asarray(made).astype(ctx.dtype, copy=False)
+    return found
+
+
+def unary(function: Function | str) -> Rule:
+    """The rule of a function of one array; a word names a function of the array namespace."""
+
     def rule(ctx: Context, x: Array) -> Array:
-        return np.asarray(function(wide(x))).astype(ctx.dtype, copy=False)
+        call = getattr(ctx.xp, function) if isinstance(function, str) else None
+        return given(ctx, function(ctx.xp, wide(x)) if callable(function) else call(wide(x)))  # type: ignore[misc]
 
     return rule
 
 
-def _binary(function: Callable[[Any, Any], Any]) -> Rule:
+def binary(function: Function | str) -> Rule:
+    """The rule of a function of two arrays that are broadcast."""
+
     def rule(ctx: Context, x: Array, y: Array) -> Array:
-        return np.asarray(function(wide(x), wide(y))).astype(ctx.dtype, copy=False)
+        if isinstance(function, str):
+            return given(ctx, getattr(ctx.xp, function)(wide(x), wide(y)))
+        return given(ctx, function(ctx.xp, wide(x), wide(y)))
 
     return rule
 
 
-def _compare(function: Callable[[Any, Any], Any]) -> Rule:
-    def rule(ctx: Context, x: Array, y: Array) -> Array:
-        return np.asarray(function(x, y), dtype=bool)
+def by_special(function: Callable[..., Array]) -> Rule:
+    """The rule of a function of numpy arrays alone."""
+
+    def rule(ctx: Context, *inputs: Array) -> Array:
+        return function(*(wide(x) for x in inputs)).astype(ctx.dtype, copy=False)
 
     return rule
 
 
-def _equal(ctx: Context, x: Array, y: Array, *, incompatible_shape_error: bool = True) -> Array:
-    return _equality(x, y, incompatible_shape_error, np.equal, False)
+def _is_whole(x: Any) -> bool:
+    return x.dtype.kind in "iu"
 
 
-def _not_equal(ctx: Context, x: Array, y: Array, *, incompatible_shape_error: bool = True) -> Array:
-    return _equality(x, y, incompatible_shape_error, np.not_equal, True)
-
-
-def _equality(x: Array, y: Array, strict: bool, function: Callable[..., Any], unequal: bool) -> Array:
-    if not strict:
-        try:
-            np.broadcast_shapes(x.shape, y.shape)
-        except ValueError:
-            return np.array(unequal)
-    return np.asarray(function(x, y), dtype=bool)
-
-
-def _no_zero(y: Array) -> None:
-    if y.dtype.kind in "iu" and not np.all(y):
+def _no_zero(y: Any) -> None:
+    if _is_whole(y) and not np.all(y):
         raise RunError("Integer division by zero")
-
-
-def _divide(ctx: Context, x: Array, y: Array) -> Array:
-    """Div: truncates for integers."""
-    return _truncate_div(ctx, x, y) if x.dtype.kind in "iu" else _real_div(ctx, x, y)
-
-
-def _real_div(ctx: Context, x: Array, y: Array) -> Array:
-    return np.asarray(np.true_divide(wide(x), wide(y))).astype(ctx.dtype, copy=False)
-
-
-def _truncate_div(ctx: Context, x: Array, y: Array) -> Array:
-    if x.dtype.kind in "iu":
-        _no_zero(y)
-        quotient = np.floor_divide(x, y)
-        return np.asarray(quotient + ((quotient < 0) & (quotient * y != x))).astype(ctx.dtype, copy=False)
-    return np.asarray(np.trunc(np.true_divide(wide(x), wide(y)))).astype(ctx.dtype, copy=False)
-
-
-def _floor_div(ctx: Context, x: Array, y: Array) -> Array:
-    if x.dtype.kind in "iu":
-        _no_zero(y)
-        return np.asarray(np.floor_divide(x, y)).astype(ctx.dtype, copy=False)
-    return np.asarray(np.floor(np.true_divide(wide(x), wide(y)))).astype(ctx.dtype, copy=False)
-
-
-def _floor_mod(ctx: Context, x: Array, y: Array) -> Array:
-    _no_zero(y)
-    if x.dtype.kind in "iu":
-        return np.asarray(np.mod(x, y)).astype(ctx.dtype, copy=False)
-    a, b = wide(x), wide(y)
-    rest = np.fmod(a, b)
-    return np.asarray(np.where((rest != 0) & ((b < 0) != (rest < 0)), rest + b, rest)).astype(ctx.dtype, copy=False)
-
-
-def _mod(ctx: Context, x: Array, y: Array) -> Array:
-    _no_zero(y)
-    return np.asarray(np.fmod(wide(x), wide(y))).astype(ctx.dtype, copy=False)
-
-
-def _zero_where(zero: Callable[[Any, Any], Any], function: Callable[[Any, Any], Any]) -> Rule:
-    """A function that is 0 where `zero` says, whatever the operands."""
-
-    def rule(ctx: Context, x: Array, y: Array) -> Array:
-        a, b = np.broadcast_arrays(wide(x), wide(y))
-        return np.asarray(np.where(zero(a, b), np.zeros((), a.dtype), function(a, b))).astype(ctx.dtype, copy=False)
-
-    return rule
-
-
-def _pow(x: Any, y: Any) -> Any:
-    if x.dtype.kind in "iu" and np.any(y < 0):
-        raise RunError("Integers to negative integer powers are not allowed")
-    return np.power(x, y)
-
-
-def _sign(x: Any) -> Any:
-    if x.dtype.kind == "c":
-        size = np.abs(x)
-        return np.where(size == 0, 0, x / np.where(size == 0, 1, size))
-    return np.sign(x)
-
-
-def _round(x: Any) -> Any:
-    # TensorFlow's kernel gives 0 for integers; its Python function never asks the kernel for them.
-    return np.zeros_like(x) if x.dtype.kind in "iu" else np.rint(x)
-
-
-def _reciprocal(x: Any) -> Any:
-    if x.dtype.kind in "iu":
-        _no_zero(x)
-        return np.where(np.abs(x) == 1, x, 0)
-    return 1 / x
-
-
-_erf_all = np.vectorize(math.erf, otypes=[np.float64])
-_erfc_all = np.vectorize(math.erfc, otypes=[np.float64])
-_lgamma_all = np.vectorize(
-    lambda v: math.inf if math.isinf(v) or (v <= 0 and v == int(v)) else math.lgamma(v), otypes=[np.float64]
-)
-
-
-def _by_math(function: Callable[[Any], Any]) -> Callable[[Any], Any]:
-    """A function of the standard library, in float64; NaN stays NaN."""
-
-    def apply(x: Any) -> Any:
-        flat = np.asarray(x, np.float64)
-        if flat.size == 0:
-            return flat
-        return np.where(np.isnan(flat), np.nan, function(np.where(np.isnan(flat), 1.0, flat)))
-
-    return apply
-
-
-def _digamma(x: Any) -> Any:
-    """The derivative of lgamma: recurrence up to 10, then the asymptotic series (Abramowitz and Stegun 6.3.18)."""
-    x = np.asarray(x, np.float64)
-    negative = x <= 0
-    pole = negative & (x == np.floor(x))
-    y = np.where(negative, 1 - x, x)
-    shift = np.zeros_like(y)
-    for _ in range(10):
-        small = y < 10
-        shift += np.where(small, 1 / y, 0)
-        y = np.where(small, y + 1, y)
-    inverse = 1 / (y * y)
-    series = inverse * (1 / 12 - inverse * (1 / 120 - inverse * (1 / 252 - inverse * (1 / 240 - inverse / 132))))
-    value = np.log(y) - 0.5 / y - series - shift
-    value = np.where(negative, value - np.pi / np.tan(np.pi * np.where(pole, 0.5, x)), value)
-    return np.where(pole, np.nan, value)
-
-
-def _sigmoid(x: Any) -> Any:
-    e = np.exp(-np.abs(x))
-    return np.where(x >= 0, 1 / (1 + e), e / (1 + e)) if x.dtype.kind != "c" else 1 / (1 + np.exp(-x))
-
-
-def _softplus(x: Any) -> Any:
-    return np.logaddexp(x, np.zeros((), x.dtype))
-
-
-SELU_SCALE = 1.0507009873554804934193349852946
-SELU_SCALE_ALPHA = 1.7580993408473768599402175208123
-
-
-def _leaky_relu(ctx: Context, features: Array, *, alpha: float = 0.2) -> Array:
-    x = wide(features)
-    return np.where(x > 0, x, x * np.asarray(alpha, x.dtype)).astype(ctx.dtype, copy=False)
-
-
-def _relu(x: Any) -> Any:
-    return np.where(np.isnan(x), x, np.maximum(x, np.zeros((), x.dtype))) if x.dtype.kind == "f" else np.maximum(x, 0)
-
-
-def _approximate_equal(ctx: Context, x: Array, y: Array, *, tolerance: float = 1e-5) -> Array:
-    return np.asarray(np.abs(x - y) < np.asarray(tolerance, x.dtype))
-
-
-def _cast(ctx: Context, x: Array, *, Truncate: bool = False) -> Array:
-    target = ctx.dtype
-    if x.dtype == target:
-        return x
-    if target.kind == "b":
-        return np.asarray(x != 0)
-    if Truncate and x.dtype.kind == "f" and target.name in ("bfloat16", "float16", "float32"):
-        return _truncated(x, target)
-    if x.dtype.kind == "c" and target.kind != "c":
-        x = x.real
-    if target.kind in "iu" and (x.dtype.kind == "f" or x.dtype.name in NARROW):
-        return _float_to_integer(wide(x), target)
-    return x.astype(target)
-
-
-def _float_to_integer(x: Array, target: np.dtype[Any]) -> Array:
-    """As x86 converts: NaN and what does not fit become the smallest int32 or int64, of which narrow kinds take the low
-    bits; unsigned kinds go through int64."""
-    through = np.int64 if target.itemsize == 8 or target.kind == "u" else np.int32
-    info = np.iinfo(through)
-    fits = (x >= float(info.min)) & (x < float(info.max))
-    return np.where(fits, x, float(info.min)).astype(through).astype(target)
-
-
-def _truncated(x: Array, target: np.dtype[Any]) -> Array:
-    """The nearest value of the narrower kind that is not farther from zero."""
-    rounded = x.astype(target)
-    beyond = np.abs(rounded.astype(x.dtype)) > np.abs(x)
-    bits = rounded.view(np.dtype(f"u{target.itemsize}"))
-    return np.where(beyond, bits - bits.dtype.type(1), bits).astype(bits.dtype).view(target)
-
-
-def _bitcast(ctx: Context, x: Array) -> Array:
-    target = ctx.dtype
-    if target.itemsize == x.dtype.itemsize:
-        return x.view(target)
-    data = np.ascontiguousarray(x)
-    if target.itemsize < x.dtype.itemsize:
-        return data.reshape(*x.shape, 1).view(target)
-    return data.view(target).reshape(x.shape[:-1])
-
-
-def _clip(ctx: Context, t: Array, low: Array, high: Array) -> Array:
-    return np.minimum(np.maximum(t, low), high).astype(ctx.dtype, copy=False)
-
-
-def _select(ctx: Context, condition: Array, x: Array, y: Array) -> Array:
-    """Select: a vector condition chooses rows."""
-    if condition.ndim == 1 and x.ndim > 1:
-        condition = condition.reshape(-1, *(1,) * (x.ndim - 1))
-    return np.where(condition, x, y)
-
-
-def _select_v2(ctx: Context, condition: Array, x: Array, y: Array) -> Array:
-    return np.where(condition, x, y)
-
-
-def _add_n(ctx: Context, *inputs: Array) -> Array:
-    total = wide(inputs[0])
-    for item in inputs[1:]:
-        total = total + wide(item)
-    return np.asarray(total).astype(ctx.dtype, copy=False)
 
 
 def _add_strings(ctx: Context, x: Array, y: Array) -> Array:
     if x.dtype.kind == "O":
         return np.asarray(x + y, dtype=object)
-    return np.asarray(np.add(wide(x), wide(y))).astype(ctx.dtype, copy=False)
+    return given(ctx, ctx.xp.add(wide(x), wide(y)))
 
 
-def _shift(function: Callable[[Any, Any], Any]) -> Callable[[Any, Any], Any]:
-    def apply(x: Any, y: Any) -> Any:
-        return function(x, np.clip(y, 0, x.dtype.itemsize * 8 - 1))
+def _add_n(ctx: Context, *inputs: Array) -> Array:
+    if any(item.shape != inputs[0].shape for item in inputs):
+        raise RunError("the inputs of a sum of equals have several shapes")
+    total = wide(inputs[0])
+    for item in inputs[1:]:
+        total = total + wide(item)
+    return given(ctx, total)
+
+
+def _accumulate_n(ctx: Context, *inputs: Array) -> Array:
+    return _add_n(ctx, *inputs)
+
+
+def _divide(xp: Any, x: Any, y: Any) -> Any:
+    return _truncate_div(xp, x, y) if _is_whole(x) else xp.true_divide(x, y)
+
+
+def _truncate_div(xp: Any, x: Any, y: Any) -> Any:
+    if not _is_whole(x):
+        return xp.trunc(xp.true_divide(x, y))
+    _no_zero(y)
+    quotient = xp.floor_divide(x, y)
+    return quotient + ((quotient < 0) & (quotient * y != x))
+
+
+def _floor_div(xp: Any, x: Any, y: Any) -> Any:
+    if not _is_whole(x):
+        return xp.floor(xp.true_divide(x, y))
+    _no_zero(y)
+    return xp.floor_divide(x, y)
+
+
+def _floor_mod(xp: Any, x: Any, y: Any) -> Any:
+    if _is_whole(x):
+        _no_zero(y)
+        return xp.mod(x, y)
+    rest = xp.fmod(x, y)
+    return xp.where((rest != 0) & ((y < 0) != (rest < 0)), rest + y, rest)
+
+
+def _mod(xp: Any, x: Any, y: Any) -> Any:
+    _no_zero(y)
+    return xp.fmod(x, y)
+
+
+def _zero_where(zero: Function, function: Function) -> Function:
+    """A function that is 0 where `zero` says, whatever the operands."""
+
+    def apply(xp: Any, x: Any, y: Any) -> Any:
+        x, y = xp.broadcast_arrays(x, y)
+        return xp.where(zero(xp, x, y), xp.zeros((), x.dtype), function(xp, x, y))
 
     return apply
 
 
+def _pow(xp: Any, x: Any, y: Any) -> Any:
+    if _is_whole(x) and np.any(y < 0):
+        raise RunError("Integers to negative integer powers are not allowed")
+    return xp.power(x, y)
+
+
+def _sign(xp: Any, x: Any) -> Any:
+    if x.dtype.kind == "c":
+        size = xp.abs(x)
+        return xp.where(size == 0, 0, x / xp.where(size == 0, 1, size))
+    return xp.sign(x)
+
+
+def _round(xp: Any, x: Any) -> Any:
+    # TensorFlow's kernel gives 0 for integers; its Python function never asks the kernel for them.
+    return xp.zeros_like(x) if _is_whole(x) else xp.rint(x)
+
+
+def _square_of_difference(xp: Any, x: Any, y: Any) -> Any:
+    difference = x - y
+    return xp.conj(difference) * difference if difference.dtype.kind == "c" else difference * difference
+
+
+def _equality(function: str, unequal: bool) -> Rule:
+    def rule(ctx: Context, x: Array, y: Array, *, incompatible_shape_error: bool = True) -> Array:
+        if not incompatible_shape_error:
+            try:
+                np.broadcast_shapes(x.shape, y.shape)
+            except ValueError:
+                return np.array(unequal)
+        return np.asarray(getattr(ctx.xp, function)(x, y), dtype=bool)
+
+    return rule
+
+
+def _approximate_equal(ctx: Context, x: Array, y: Array, *, tolerance: float = 1e-5) -> Array:
+    a, b = wide(x), wide(y)
+    if a.dtype.kind == "u":  # the difference of numbers without a sign wraps in TensorFlow as well
+        return np.asarray(a - b < np.asarray(tolerance, a.dtype))
+    return np.asarray(ctx.xp.abs(a - b) < np.asarray(tolerance, a.dtype))
+
+
+def _shift(function: str) -> Function:
+    """Shifts by a count that is first brought into the width of the kind."""
+
+    def apply(xp: Any, x: Any, y: Any) -> Any:
+        return getattr(xp, function)(x, xp.clip(y, 0, x.dtype.itemsize * 8 - 1).astype(x.dtype))
+
+    return apply
+
+
+_BITS_OF_BYTES = np.array([bin(n).count("1") for n in range(256)], np.uint8)
+
+
 def _popcount(ctx: Context, x: Array) -> Array:
-    return np.asarray(np.bitwise_count(x.view(np.dtype(f"u{x.dtype.itemsize}"))).astype(np.uint8))
+    data = np.ascontiguousarray(x)
+    return np.asarray(_BITS_OF_BYTES[data.reshape(*x.shape, 1).view(np.uint8)].sum(-1, dtype=np.uint8))
 
 
-def _relu_grad(ctx: Context, gradients: Array, features: Array) -> Array:
-    return np.where(features > 0, gradients, np.zeros((), gradients.dtype))
+def _clip(ctx: Context, t: Array, low: Array, high: Array) -> Array:
+    for bound in (low, high):
+        if bound.ndim and bound.shape != t.shape:
+            raise RunError(f"a bound of the shape {list(bound.shape)} is neither one number nor of the values' shape")
+    if t.dtype.kind == "c":  # part by part
+        real, imaginary = (_within(ctx.xp, *(getattr(x, part) for x in (t, low, high))) for part in ("real", "imag"))
+        return given(ctx, real + 1j * imaginary)
+    return given(ctx, _within(ctx.xp, wide(t), wide(low), wide(high)))
 
 
-def _angle(x: Any) -> Any:
-    return np.angle(x)
+def _within(xp: Any, x: Any, low: Any, high: Any) -> Any:
+    return xp.minimum(xp.maximum(x, low), high)
+
+
+def _select(ctx: Context, condition: Array, x: Array, y: Array) -> Array:
+    """Select: a vector condition chooses rows, a single one everything; nothing else is broadcast."""
+    if x.shape != y.shape:
+        raise RunError(f"the shapes {list(x.shape)} and {list(y.shape)} of the two choices differ")
+    if condition.shape != x.shape and condition.ndim:
+        if condition.ndim != 1 or condition.shape != x.shape[:1]:
+            raise RunError(f"a condition of the shape {list(condition.shape)} cannot choose from {list(x.shape)}")
+        condition = condition.reshape(-1, *(1,) * (x.ndim - 1))
+    return np.asarray(ctx.xp.where(condition, x, y))
+
+
+def _select_v2(ctx: Context, condition: Array, x: Array, y: Array) -> Array:
+    return np.asarray(ctx.xp.where(condition, x, y))
 
 
 RULES: dict[str, Rule] = {
-    "Abs": _unary(np.abs),
-    "Acos": _unary(np.arccos),
-    "Acosh": _unary(np.arccosh),
+    "Abs": unary("abs"),
+    "AccumulateNV2": _accumulate_n,
+    "Acos": unary("arccos"),
+    "Acosh": unary("arccosh"),
     "Add": _add_strings,
     "AddN": _add_n,
-    "AddV2": _binary(np.add),
-    "AccumulateNV2": _add_n,
-    "Angle": _unary(_angle),
+    "AddV2": binary("add"),
+    "Angle": unary("angle"),
     "ApproximateEqual": _approximate_equal,
-    "Asin": _unary(np.arcsin),
-    "Asinh": _unary(np.arcsinh),
-    "Atan": _unary(np.arctan),
-    "Atan2": _binary(np.arctan2),
-    "Atanh": _unary(np.arctanh),
-    "Bitcast": _bitcast,
-    "BitwiseAnd": _binary(np.bitwise_and),
-    "BitwiseOr": _binary(np.bitwise_or),
-    "BitwiseXor": _binary(np.bitwise_xor),
-    "Cast": _cast,
-    "Ceil": _unary(np.ceil),
+    "Asin": unary("arcsin"),
+    "Asinh": unary("arcsinh"),
+    "Atan": unary("arctan"),
+    "Atan2": binary("arctan2"),
+    "Atanh": unary("arctanh"),
+    "BitwiseAnd": binary("bitwise_and"),
+    "BitwiseOr": binary("bitwise_or"),
+    "BitwiseXor": binary("bitwise_xor"),
+    "Ceil": unary("ceil"),
     "ClipByValue": _clip,
-    "Complex": _binary(lambda re, im: re + 1j * im),
-    "ComplexAbs": _unary(np.abs),
-    "Conj": _unary(np.conj),
-    "Cos": _unary(np.cos),
-    "Cosh": _unary(np.cosh),
-    "Digamma": _unary(_digamma),
-    "Div": _divide,
-    "DivNoNan": _zero_where(lambda x, y: y == 0, lambda x, y: x / np.where(y == 0, 1, y)),
-    "Elu": _unary(lambda x: np.where(x < 0, np.expm1(np.minimum(x, 0)), x)),
-    "Equal": _equal,
-    "Erf": _unary(_by_math(_erf_all)),
-    "Erfc": _unary(_by_math(_erfc_all)),
-    "Exp": _unary(np.exp),
-    "Expm1": _unary(np.expm1),
-    "Floor": _unary(np.floor),
-    "FloorDiv": _floor_div,
-    "FloorMod": _floor_mod,
-    "Greater": _compare(np.greater),
-    "GreaterEqual": _compare(np.greater_equal),
-    "Imag": _unary(np.imag),
-    "Inv": _unary(_reciprocal),
-    "Invert": _unary(np.invert),
-    "IsFinite": _unary(np.isfinite),
-    "IsInf": _unary(np.isinf),
-    "IsNan": _unary(np.isnan),
-    "LeakyRelu": _leaky_relu,
-    "LeftShift": _binary(_shift(np.left_shift)),
-    "Less": _compare(np.less),
-    "LessEqual": _compare(np.less_equal),
-    "Lgamma": _unary(_by_math(_lgamma_all)),
-    "Log": _unary(np.log),
-    "Log1p": _unary(np.log1p),
-    "LogicalAnd": _compare(np.logical_and),
-    "LogicalNot": lambda ctx, x: np.logical_not(x),
-    "LogicalOr": _compare(np.logical_or),
-    "Maximum": _binary(np.maximum),
-    "Minimum": _binary(np.minimum),
-    "Mod": _mod,
-    "Mul": _binary(np.multiply),
-    "MulNoNan": _zero_where(lambda x, y: y == 0, np.multiply),
-    "Neg": _unary(np.negative),
-    "NextAfter": _binary(np.nextafter),
-    "NotEqual": _not_equal,
+    "Complex": binary(lambda xp, re, im: re + 1j * im),
+    "ComplexAbs": unary("abs"),
+    "Conj": unary("conj"),
+    "Cos": unary("cos"),
+    "Cosh": unary("cosh"),
+    "Digamma": by_special(special.digamma),
+    "Div": binary(_divide),
+    "DivNoNan": binary(_zero_where(lambda xp, x, y: y == 0, lambda xp, x, y: x / xp.where(y == 0, 1, y))),
+    "Equal": _equality("equal", False),
+    "Erf": by_special(special.erf),
+    "Erfc": by_special(special.erfc),
+    "Erfinv": by_special(special.erfinv),
+    "Exp": unary("exp"),
+    "Expm1": unary("expm1"),
+    "Floor": unary("floor"),
+    "FloorDiv": binary(_floor_div),
+    "FloorMod": binary(_floor_mod),
+    "Greater": binary("greater"),
+    "GreaterEqual": binary("greater_equal"),
+    "Igamma": by_special(special.igamma),
+    "Igammac": by_special(special.igammac),
+    "Imag": unary("imag"),
+    "Inv": unary(lambda xp, x: 1 / x),
+    "Invert": unary("invert"),
+    "IsFinite": unary("isfinite"),
+    "IsInf": unary("isinf"),
+    "IsNan": unary("isnan"),
+    "LeftShift": binary(_shift("left_shift")),
+    "Less": binary("less"),
+    "LessEqual": binary("less_equal"),
+    "Lgamma": by_special(special.lgamma),
+    "Log": unary("log"),
+    "Log1p": unary("log1p"),
+    "LogicalAnd": binary("logical_and"),
+    "LogicalNot": unary("logical_not"),
+    "LogicalOr": binary("logical_or"),
+    "Maximum": binary("maximum"),
+    "Minimum": binary("minimum"),
+    "Mod": binary(_mod),
+    "Mul": binary("multiply"),
+    "MulNoNan": binary(_zero_where(lambda xp, x, y: y == 0, lambda xp, x, y: xp.multiply(x, y))),
+    "Ndtri": by_special(special.ndtri),
+    "Neg": unary("negative"),
+    "NextAfter": binary("nextafter"),
+    "NotEqual": _equality("not_equal", True),
+    "Polygamma": by_special(special.polygamma),
     "PopulationCount": _popcount,
-    "Pow": _binary(_pow),
-    "Real": _unary(np.real),
-    "RealDiv": _real_div,
-    "Reciprocal": _unary(_reciprocal),
-    "Relu": _unary(_relu),
-    "Relu6": _unary(lambda x: np.where(np.isnan(x), x, np.clip(x, 0, 6)) if x.dtype.kind == "f" else np.clip(x, 0, 6)),
-    "ReluGrad": _relu_grad,
-    "RightShift": _binary(_shift(np.right_shift)),
-    "Rint": _unary(np.rint),
-    "Round": _unary(_round),
-    "Rsqrt": _unary(lambda x: 1 / np.sqrt(x)),
+    "Pow": binary(_pow),
+    "Real": unary("real"),
+    "RealDiv": binary("true_divide"),
+    "Reciprocal": unary(lambda xp, x: 1 / x),
+    "RightShift": binary(_shift("right_shift")),
+    "Rint": unary("rint"),
+    "Round": unary(_round),
+    "Rsqrt": unary(lambda xp, x: 1 / xp.sqrt(x)),
     "Select": _select,
     "SelectV2": _select_v2,
-    "Selu": _unary(lambda x: np.where(x < 0, SELU_SCALE_ALPHA * np.expm1(np.minimum(x, 0)), SELU_SCALE * x)),
-    "Sigmoid": _unary(_sigmoid),
-    "Sign": _unary(_sign),
-    "Sin": _unary(np.sin),
-    "Sinh": _unary(np.sinh),
-    "Softplus": _unary(_softplus),
-    "Softsign": _unary(lambda x: x / (1 + np.abs(x))),
-    "Sqrt": _unary(np.sqrt),
-    "Square": _unary(np.square),
-    "SquaredDifference": _binary(lambda x, y: np.conj(x - y) * (x - y)),
-    "Sub": _binary(np.subtract),
-    "Tan": _unary(np.tan),
-    "Tanh": _unary(np.tanh),
-    "TruncateDiv": _truncate_div,
-    "TruncateMod": _mod,
-    "Xdivy": _zero_where(lambda x, y: x == 0, lambda x, y: x / y),
-    "Xlog1py": _zero_where(lambda x, y: x == 0, lambda x, y: x * np.log1p(y)),
-    "Xlogy": _zero_where(lambda x, y: x == 0, lambda x, y: x * np.log(y)),
+    "Sign": unary(_sign),
+    "Sin": unary("sin"),
+    "Sinh": unary("sinh"),
+    "Sqrt": unary("sqrt"),
+    "Square": unary("square"),
+    "SquaredDifference": binary(_square_of_difference),
+    "Sub": binary("subtract"),
+    "Tan": unary("tan"),
+    "TruncateDiv": binary(_truncate_div),
+    "TruncateMod": binary(_mod),
+    "Xdivy": binary(_zero_where(lambda xp, x, y: x == 0, lambda xp, x, y: x / y)),
+    "Xlog1py": binary(_zero_where(lambda xp, x, y: x == 0, lambda xp, x, y: x * xp.log1p(y))),
+    "Xlogy": binary(_zero_where(lambda xp, x, y: x == 0, lambda xp, x, y: x * xp.log(y))),
+    "Zeta": by_special(special.zeta),
 }

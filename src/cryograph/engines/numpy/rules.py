@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from . import (
+    activations,
     arrays,
     boxes,
+    casts,
     control,
     elementwise,
     images,
@@ -18,6 +20,9 @@ from . import (
 )
 from .context import Rule
 
-FAMILIES = (arrays, boxes, control, elementwise, images, indexing, norms, products, random, reductions, tables, windows)
+FAMILIES = (
+    *(activations, arrays, boxes, casts, control, elementwise, images, indexing, norms, products, random, reductions),
+    *(tables, windows),
+)
 
 RULES: dict[str, Rule] = {op: rule for family in FAMILIES for op, rule in family.RULES.items()}
