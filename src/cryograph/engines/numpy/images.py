@@ -6,23 +6,9 @@ import numpy as np
 
 from ...base.errors import RunError
 from ...base.tensors import Array
+from ..resampling import cubic, linear, nearest, scale
 from .context import Context, Rule
 from .elementwise import wide
-
-
-def _scale(size_in: int, size_out: int, align_corners: bool) -> np.float32:
-    if align_corners and size_out > 1:
-        return np.float32((size_in - 1) / np.float32(size_out - 1))
-    return np.float32(size_in / np.float32(size_out))
-
-
-def _sources(size_in: int, size_out: int, align_corners: bool, half_pixel: bool) -> Array:
-    """For each place in the output the place in the input, as float32."""
-    scale = _scale(size_in, size_out, align_corners)
-    places = np.arange(size_out, dtype=np.float32)
-    if half_pixel:
-        return (places + np.float32(0.5)) * scale - np.float32(0.5)
-    return places * scale
 
 
 def _checked(images: Array, size: Array) -> tuple[int, int]:
@@ -41,13 +27,10 @@ def _bilinear(
         total = values.shape[axis]
         if total == target and not half_pixel_centers:
             continue
-        places = _sources(total, target, align_corners, half_pixel_centers)
-        low = np.maximum(np.floor(places), 0).astype(np.int64)
-        high = np.minimum(np.ceil(places), total - 1).astype(np.int64)
-        part = (places - np.floor(places)).astype(np.float32)
+        low, high, part = linear(total, target, align_corners, half_pixel_centers)
         shape = [1] * values.ndim
         shape[axis] = -1
-        first, second = np.take(values, np.minimum(low, total - 1), axis), np.take(values, np.maximum(high, 0), axis)
+        first, second = np.take(values, low, axis), np.take(values, high, axis)
         values = first + (second - first) * part.reshape(shape)
     return values.astype(ctx.dtype, copy=False)
 
@@ -57,37 +40,8 @@ def _nearest(
 ) -> Array:
     height, width = _checked(images, size)
     for axis, target in ((1, height), (2, width)):
-        total = images.shape[axis]
-        places = np.arange(target, dtype=np.float32)
-        scale = _scale(total, target, align_corners)
-        if half_pixel_centers:
-            found = np.floor((places + np.float32(0.5)) * scale)
-        elif align_corners:
-            found = np.floor(places * scale + np.float32(0.5))
-        else:
-            found = np.floor(places * scale)
-        images = np.take(images, np.clip(found, 0, total - 1).astype(np.int64), axis)
+        images = np.take(images, nearest(images.shape[axis], target, align_corners, half_pixel_centers), axis)
     return images
-
-
-TABLE = 1024
-"""Steps in which TensorFlow tabulates the cubic's coefficients."""
-
-
-def _cubic_weights(places: Array, total: int, half_pixel: bool) -> tuple[Array, Array]:
-    """Four indices and weights for each place: Keys' cubic with a = -0.5 (half-pixel) or -0.75."""
-    a = -0.5 if half_pixel else -0.75
-    low = np.floor(places).astype(np.int64)
-    offset = np.rint((places - low).astype(np.float32) * TABLE) / TABLE
-    t = np.stack([1 + offset, offset, 1 - offset, 2 - offset], -1).astype(np.float32)
-    near = ((a + 2) * t - (a + 3)) * t * t + 1
-    far = ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
-    weights = np.where(t <= 1, near, far).astype(np.float32)
-    indices = low[:, None] + np.arange(-1, 3)
-    if half_pixel:
-        weights = np.where((indices >= 0) & (indices < total), weights, 0)
-        weights = weights / weights.sum(-1, keepdims=True)
-    return np.clip(indices, 0, total - 1), weights.astype(np.float32)
 
 
 def _bicubic(
@@ -96,9 +50,7 @@ def _bicubic(
     height, width = _checked(images, size)
     values = images.astype(np.float32)
     for axis, target in ((1, height), (2, width)):
-        total = values.shape[axis]
-        places = _sources(total, target, align_corners, half_pixel_centers)
-        indices, weights = _cubic_weights(places, total, half_pixel_centers)
+        indices, weights = cubic(values.shape[axis], target, align_corners, half_pixel_centers)
         taken = np.take(values, indices, axis)  # (..., target, 4, ...)
         shape = [1] * taken.ndim
         shape[axis], shape[axis + 1] = weights.shape
@@ -111,13 +63,13 @@ def _area(ctx: Context, images: Array, size: Array, *, align_corners: bool = Fal
     values = images.astype(np.float32)
     for axis, target in ((1, height), (2, width)):
         total = values.shape[axis]
-        scale = _scale(total, target, align_corners)
+        step = scale(total, target, align_corners)
         weights = np.zeros((target, total), np.float32)
         for place in range(target):
-            start, stop = np.float32(place) * scale, np.float32(place + 1) * scale
+            start, stop = np.float32(place) * step, np.float32(place + 1) * step
             for source in range(int(np.floor(start)), int(np.ceil(stop))):
                 part = min(float(source + 1), float(stop)) - max(float(source), float(start))
-                weights[place, min(max(source, 0), total - 1)] += part / scale
+                weights[place, min(max(source, 0), total - 1)] += part / step
         values = np.moveaxis(np.tensordot(values, weights, (axis, 1)), -1, axis)
     return np.ascontiguousarray(values).astype(ctx.dtype, copy=False)
 
