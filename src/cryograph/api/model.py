@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..base.errors import GraphError, InputError
 from ..base.files import Path
+from ..base.shapes import Shape
 from ..engines.engines import fold, prepare
 from ..formats.checkpoint import Checkpoint
 from ..formats.load import load_document
@@ -23,6 +24,8 @@ from ..transforms.freeze import freeze
 from ..transforms.import_graph import import_graph as import_graph_into
 from ..transforms.join import JoinReport, join
 from ..transforms.sign import with_signature
+from ..transforms.strip import remove_device, rename, set_shapes, sort_by_execution_order, strip_default_attrs
+from ..transforms.strip_training import strip_training
 from ..transforms.unfreeze import Chooser, unfreeze
 from .predictor import Predictor, Slot
 
@@ -84,6 +87,34 @@ class Model(Document):
     def extract(self, outputs: Sequence[str] | str, inputs: Sequence[str] | str = ()) -> Model:
         """The part that `outputs` need, cut at `inputs`; both are tensors (`node` or `node:0`)."""
         return Model.of(extract(self, _names(outputs), _names(inputs)))
+
+    def strip_training(self, outputs: Sequence[str] | str) -> Model:
+        """What `outputs` need, plain for inference: no dropout, queues turned into placeholders, no needless nodes."""
+        return Model.of(strip_training(self, _names(outputs)))
+
+    def strip_unused(self, outputs: Sequence[str] | str, inputs: Sequence[str] | str = ()) -> Model:
+        """This model without the nodes that `outputs` do not need when `inputs` are fed; the same as `extract`."""
+        return self.extract(outputs, inputs)
+
+    def rename(self, names: Mapping[str, str] | Callable[[str], str]) -> Model:
+        """This model with other names for its nodes: a mapping, or a function of the old name."""
+        return Model.of(rename(self, names))
+
+    def reshape(self, shapes: Mapping[str, Shape]) -> Model:
+        """This model with other shapes for its placeholders: `{"x": (None, 224, 224, 3)}`."""
+        return Model.of(set_shapes(self, shapes))
+
+    def remove_device(self) -> Model:
+        """This model without the devices that it was made on."""
+        return Model.of(remove_device(self))
+
+    def strip_default_attrs(self) -> Model:
+        """This model without attributes that stand at their defaults, for older readers."""
+        return Model.of(strip_default_attrs(self))
+
+    def sort_by_execution_order(self) -> Model:
+        """This model with its nodes in an order in which each comes after what it needs."""
+        return Model.of(sort_by_execution_order(self))
 
     def compile(
         self,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequence
+
+from google.protobuf.message import Message
 
 from ..base.errors import GraphError, InputError
 from ..graph.attrs import encode_attr
@@ -149,15 +151,46 @@ def _signature(signature: Signature, table: Mapping[str, str]) -> Signature:
 def _collection(collection: Collection, table: Mapping[str, str]) -> Collection:
     if collection.kind == "node_list":
         return Collection.make(collection.name, "node_list", [_name(v, table) for v in collection.values])
-    if collection.name.endswith("variables") and collection.kind == "bytes_list":
-        values = []
-        for data in collection.values:
-            definition = pb.VariableDef.FromString(data)
-            for field in ("variable_name", "initial_value_name", "initializer_name", "snapshot_name"):
-                setattr(definition, field, _name(getattr(definition, field), table))
-            values.append(definition.SerializeToString(deterministic=True))
-        return Collection.make(collection.name, "bytes_list", values)
-    return collection
+    kind = _message_of(collection.name)
+    if kind is None or collection.kind != "bytes_list":
+        return collection
+    values = []
+    for data in collection.values:
+        message = kind.FromString(data)
+        _rename_in(message, table)
+        values.append(message.SerializeToString(deterministic=True))
+    return Collection.make(collection.name, "bytes_list", values)
+
+
+def _message_of(collection: str) -> type[Message] | None:
+    """The message that a collection's items are, where they name nodes."""
+    if collection.endswith("variables") or collection == "global_step":
+        return pb.VariableDef
+    kinds: dict[str, type[Message]] = {
+        "while_context": pb.WhileContextDef,
+        "cond_context": pb.CondContextDef,
+        "queue_runners": pb.QueueRunnerDef,
+        "savers": pb.SaverDef,
+    }
+    return kinds.get(collection)
+
+
+def _rename_in(message: Message, table: Mapping[str, str]) -> None:
+    """Lets every text in a message that names a node, or one of its tensors, name it anew."""
+    for field, value in message.ListFields():
+        if isinstance(value, str):
+            setattr(message, field.name, _name(value, table))
+        elif isinstance(value, Message):
+            _rename_in(value, table)
+        elif isinstance(value, MutableMapping):
+            items = {_name(k, table): _name(v, table) for k, v in value.items()}
+            value.clear()
+            value.update(items)
+        elif isinstance(value, Sequence) and value and isinstance(value[0], str):
+            value[:] = [_name(item, table) for item in value]  # type: ignore[index]
+        elif isinstance(value, Sequence) and value and isinstance(value[0], Message):
+            for item in value:
+                _rename_in(item, table)
 
 
 def _meta(meta: pb.MetaGraphDef, table: Mapping[str, str]) -> pb.MetaGraphDef:
