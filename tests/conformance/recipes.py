@@ -24,7 +24,7 @@ import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -129,13 +129,20 @@ def make(name: str) -> Made:
     """What the recipe of that name makes, from the cache when it is there."""
     module, _, function = RECIPES[name].partition(":")
     sources = b"".join(path.read_bytes() for path in (MAKING / f"{module}.py", MAKING / "common.py"))
-    state = hashlib.sha256(sources + f"{version('tensorflow-cpu')} {version('keras')}".encode()).hexdigest()[:12]
+    state = hashlib.sha256(sources + f"{_tensorflow_version()} {version('keras')}".encode()).hexdigest()[:12]
     folder = cache() / "made" / f"{name.replace('/', '-')}-{state}"
     if not folder.exists():
         with locked(name):
             if not folder.exists():
                 _run(name, module, function, folder)
     return Made(name, folder, read_cases(folder / REFERENCE))
+
+
+def _tensorflow_version() -> str:
+    try:
+        return version("tensorflow-cpu")
+    except PackageNotFoundError:
+        return version("tensorflow")
 
 
 def _run(name: str, module: str, function: str, folder: Path) -> None:

@@ -293,6 +293,17 @@ def test_a_loop_forgets_what_changes_and_keeps_what_stays() -> None:
     assert inference.value("loop:2").tolist() == [8, 8]
 
 
+def test_a_counted_loop() -> None:
+    body = [
+        constant("axis", 0, INT32),
+        Node.make("both", "ConcatV2", ["a", "a", "axis:output:0"], {"T": FLOAT32, "N": 2}),
+    ]
+    step = function("step", {"i": INT32, "a": FLOAT32}, {"out": FLOAT32}, body, out="both:output:0")
+    made = single("For", ["int32=0", "int32=3", "int32=1", "float32[1,4]"], {"T": [FLOAT32], "body": FuncRef("step")})
+    made.add_function(step)
+    assert infer(made).shape("op") == (None, 4)
+
+
 def test_a_loop_of_tf1_runs_to_its_fixed_point() -> None:
     frame = {"T": FLOAT32, "frame_name": "f"}
     made = graph(

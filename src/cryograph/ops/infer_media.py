@@ -109,6 +109,43 @@ def _parse_single_example(call: Call) -> Result:
     return [*[(None, 1)] * sparse, *[(None,)] * sparse, *[(1,)] * sparse, *shapes]
 
 
+def _parse_sequence(call: Call) -> Result:
+    """Context features, and lists of features with one dimension more; a single example has no batch dimension."""
+    single = call.op == "ParseSingleSequenceExample"
+    batch: Shape = () if single else call.shape(0) if call.op.endswith("V2") else call.ranked(0, 1)
+    if batch is None:
+        return [None] * len(call.outputs)
+    rank, sparse, lists = len(batch) + 1, call.integer("Ncontext_sparse"), call.integer("Nfeature_list_sparse")
+    dense, list_dense = len(call.attr("Tcontext_dense")), len(call.attr("feature_list_dense_types"))
+    splits = add(batch[0], 1) if batch else None
+    found: list[Shape] = [*[(None, rank)] * sparse, *[(None,)] * sparse, *[(rank,)] * sparse]
+    found += _dense_shapes(call.shapes_attr("context_dense_shapes"), batch, dense)
+    if call.op.endswith("V2"):
+        ragged = len(call.attr("context_ragged_value_types"))
+        found += [*[(None,)] * ragged, *[(splits,)] * ragged]
+    found += [*[(None, rank + 1)] * lists, *[(None,)] * lists, *[(rank + 1,)] * lists]
+    found += _dense_shapes(call.shapes_attr("feature_list_dense_shapes"), (*batch, None), list_dense)
+    lengths: list[Shape] = [] if single else [batch] * call.integer("Nfeature_list_dense")
+    ragged = (len(call.outputs) - len(found) - len(lengths)) // 3
+    return [*found, *lengths, *[(None,)] * ragged, *[(splits,)] * ragged, *[(None,)] * ragged]
+
+
+def _decode_proto(call: Call) -> Result:
+    batch, fields = call.shape(0), len(call.outputs) - 1
+    if batch is None:
+        return [None] * len(call.outputs)
+    return [(*batch, fields), *[(*batch, None)] * fields]
+
+
+def _encode_proto(call: Call) -> Result:
+    """All inputs have one shape but for the last dimension."""
+    batch: Shape = None
+    for i in range(len(call.inputs)):
+        shape = call.at_least(i, 1)
+        batch = merge(batch, None if shape is None else shape[:-1])
+    return [batch]
+
+
 # Pictures and sound
 
 
@@ -201,9 +238,11 @@ INFER: dict[str, Rule] = {
     "DecodeRaw": _decode_raw,
     "DecodeWav": _decode_wav,
     "DecodeWebP": _decode_webp,
+    "DecodeProtoV2": _decode_proto,
     "EncodeJpeg": scalars,
     "EncodeJpegVariableQuality": scalars,
     "EncodePng": _encode_png,
+    "EncodeProto": _encode_proto,
     "EncodeWav": scalars,
     "ExtractJpegShape": fixed((3,)),
     "Fingerprint": _fingerprint,
@@ -217,7 +256,10 @@ INFER: dict[str, Rule] = {
     "NonMaxSuppressionWithOverlaps": _suppression,
     "ParseExample": _parse_example,
     "ParseExampleV2": _parse_example_v2,
+    "ParseSequenceExample": _parse_sequence,
+    "ParseSequenceExampleV2": _parse_sequence,
     "ParseSingleExample": _parse_single_example,
+    "ParseSingleSequenceExample": _parse_sequence,
     "ParseTensor": nothing_known,
     "ReadFile": scalars,
     "Restore": nothing_known,

@@ -5,7 +5,21 @@ from __future__ import annotations
 from ..base.dtypes import DType
 from ..base.shapes import Shape
 from ..base.tensors import Tensor
-from .facts import MAX_VALUES, UNKNOWN, Call, Fact, Rule, join, join_facts, merge, of_items, settled, times
+from .facts import (
+    MAX_VALUES,
+    UNKNOWN,
+    Call,
+    Dim,
+    Fact,
+    Rule,
+    join,
+    join_facts,
+    merge,
+    merge_dim,
+    of_items,
+    settled,
+    times,
+)
 from .infer_common import (
     Result,
     every,
@@ -49,6 +63,10 @@ def _placeholder_with_default(call: Call) -> Result:
 
 
 # Control flow of TF1
+
+
+def _first(call: Call) -> Result:
+    return [call.inputs[0]]
 
 
 def _switch(call: Call) -> Result:
@@ -321,13 +339,31 @@ def _dequeue_many(call: Call) -> Result:
     return [None if fact.shape is None else (count, *fact.shape) for fact in holds]
 
 
+def _remapped_matrix(call: Call) -> Result:
+    return [(call.integer("num_rows"), call.integer("num_cols"))]
+
+
+def _vocabulary(call: Call) -> Result:
+    return [(call.integer("num_new_vocab"),), ()]
+
+
+def _map_function(call: Call) -> Result:
+    """One result for each row of the arguments."""
+    rows: Dim = None
+    for i in range(len(call.attr("Targuments"))):
+        shape = call.at_least(i, 1)
+        rows = rows if shape is None else merge_dim(rows, shape[0])
+    return [None if shape is None else (rows, *shape) for shape in call.shapes_attr("output_shapes")]
+
+
 def _symbolic_gradient(call: Call) -> Result:
     return [call.shape(i) for i in range(len(call.outputs))]
 
 
 _PASSED = (
-    "CheckNumerics CheckNumericsV2 Copy CopyHost DebugIdentity DebugIdentityV2 DeepCopy Enter Exit GuaranteeConst"
-    " CheckPinned Identity IdentityN NextIteration PreventGradient RefEnter RefExit RefIdentity RefNextIteration"
+    "CheckNumerics CheckNumericsV2 Copy CopyHost DebugIdentity DebugIdentityV2 CrossReplicaSum DeepCopy Enter Exit"
+    " GuaranteeConst CheckPinned XlaOptimizationBarrier XlaSharding Identity IdentityN NextIteration PreventGradient"
+    " RefEnter RefExit RefIdentity RefNextIteration"
     " Snapshot StopGradient _EagerConst CopyToMesh DisableCopyOnRead"
 )
 _QUEUES = (
@@ -352,7 +388,9 @@ _STEPS = (
     " SparseApplyProximalAdagrad SparseApplyProximalGradientDescent SparseApplyRMSProp"
 )
 _SCALARS = (
-    "AudioSummary AudioSummaryV2 CountUpTo ResourceCountUpTo BarrierIncompleteSize BarrierReadySize ConsumeMutexLock"
+    "AudioSummary AudioSummaryV2 CompressElement CountUpTo Fact GetOptions GlobalIterId ToBool WorkerHeartbeat"
+    " IsBoostedTreesEnsembleInitialized IsBoostedTreesQuantileStreamResourceInitialized ResourceCountUpTo"
+    " BarrierIncompleteSize BarrierReadySize ConsumeMutexLock"
     " DummyIterationCounter DummySeedGenerator ExperimentalStatsAggregatorHandle HistogramSummary"
     " ImageSummary IsVariableInitialized Iterator IteratorToStringHandle IteratorV2 LookupTableSize LookupTableSizeV2"
     " MergeSummary MutexV2 OneShotIterator QueueIsClosed QueueIsClosedV2 QueueSize"
@@ -382,20 +420,25 @@ INFER: dict[str, Rule] = {
     "DebugGradientRefIdentity": passed_on,
     "EmptyTensorList": _empty_list,
     "FakeParam": shape_attribute("shape"),
+    "GenerateVocabRemapping": _vocabulary,
+    "GetElementAtIndex": shape_list_attribute("output_shapes"),
     "HostConst": _const,
     "InfeedDequeue": shape_attribute("shape"),
     "InfeedDequeueTuple": shape_list_attribute("shapes"),
     "IteratorGetNext": shape_list_attribute("output_shapes"),
     "IteratorGetNextSync": shape_list_attribute("output_shapes"),
+    "LoadAndRemapMatrix": _remapped_matrix,
     "LookupTableExport": _table_export,
     "LookupTableExportV2": _table_export,
     "LookupTableFind": _table_find,
     "LookupTableFindV2": _table_find,
     "LoopCond": _loop_cond,
+    "MapDefun": _map_function,
     "Merge": _merge,
     "Placeholder": _placeholder,
     "PlaceholderV2": shape_attribute("shape"),
     "PlaceholderWithDefault": _placeholder_with_default,
+    "Print": _first,
     "QueueDequeue": _dequeue,
     "QueueDequeueMany": _dequeue_many,
     "QueueDequeueManyV2": _dequeue_many,
@@ -448,10 +491,12 @@ INFER: dict[str, Rule] = {
     "TensorListSetItem": _list_same,
     "TensorListSplit": _list_split,
     "TensorListStack": _list_stack,
+    "UncompressElement": shape_list_attribute("output_shapes"),
     "VarHandleOp": _var_handle,
     "Variable": _ref_variable,
     "VariableShape": _variable_shape,
     "VariableV2": _ref_variable,
+    "XlaCallModule": shape_list_attribute("Sout"),
     "_Arg": nothing_known,
     "_Retval": nothing_known,
     "_ReadVariablesOp": _read_variables,

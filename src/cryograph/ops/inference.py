@@ -365,18 +365,26 @@ class _Run:
         return results or []
 
     def _infer_while(self, call: Call) -> list[Fact]:
-        current = list(call.inputs)
+        return self._settled(call, [], call.inputs)
+
+    def _infer_for(self, call: Call) -> list[Fact]:
+        """`start`, `limit` and `delta`, then what the body takes and gives beside the number of the turn."""
+        return self._settled(call, [Fact(call.inputs[0].dtype, ())], call.inputs[3:])
+
+    def _settled(self, call: Call, first: Sequence[Fact], carried: Sequence[Fact]) -> list[Fact]:
+        """The fixed point of what a loop's body does to the tensors that it carries."""
+        current = list(carried)
         for _ in range(MAX_TURNS):
             if self._budget < 0:
                 break
-            turned = self._function(call, "body", current)
+            turned = self._function(call, "body", [*first, *current])
             if len(turned) != len(current):
                 break
             joined = list(map(join_facts, current, turned))
             if all(map(same, joined, current)):
                 return self._declared(call, current)
             current = joined
-        return self._declared(call, [Fact(fact.dtype) for fact in call.inputs])
+        return self._declared(call, [Fact(fact.dtype) for fact in carried])
 
     # TF1 loops
 
@@ -448,6 +456,7 @@ def _result_types(function: Function) -> list[Fact]:
 
 
 CALLING: dict[str, str] = {
+    "For": "_infer_for",
     "PartitionedCall": "_infer_call",
     "StatefulPartitionedCall": "_infer_call",
     "RemoteCall": "_infer_call",

@@ -19,6 +19,21 @@ EXAMPLE = {
 }  # fmt: skip
 
 
+SEQUENCE = {
+    "Ncontext_sparse": 1, "context_sparse_types": [INT64], "Tcontext_dense": [FLOAT32], "context_dense_shapes": [(3,)],
+    "Nfeature_list_sparse": 1, "feature_list_sparse_types": [STRING], "Nfeature_list_dense": 1,
+    "feature_list_dense_types": [FLOAT32], "feature_list_dense_shapes": [(2, 4)],
+}  # fmt: skip
+SEQUENCE_KEYS = {
+    "Ncontext_dense": 1, "feature_list_dense_missing_assumed_empty": [], "context_sparse_keys": ["a"],
+    "context_dense_keys": ["b"], "feature_list_sparse_keys": ["c"], "feature_list_dense_keys": ["d"],
+}  # fmt: skip
+SEQUENCE_RAGGED = {
+    "context_ragged_value_types": [INT64], "context_ragged_split_types": [INT64],
+    "feature_list_ragged_value_types": [INT64], "feature_list_ragged_split_types": [INT32],
+}  # fmt: skip
+
+
 def masks(**given: int) -> dict[str, Any]:
     return {**SLICE, **{f"{name}_mask": given.get(name, 0) for name in MASKS}}
 
@@ -82,6 +97,15 @@ CASES: list[tuple[str, list[str], dict[str, Any]]] = [
      {**EXAMPLE, "ragged_value_types": [INT64], "ragged_split_types": [INT32]}),
     ("ParseSingleExample", ["string[]", "float32[3]", "int64[2,2]"],
      {**EXAMPLE, "sparse_keys": ["a"], "dense_keys": ["b", "c"]}),
+    ("ParseSequenceExample", ["string[?]", "string[?]", "float32[3]"], {**SEQUENCE, **SEQUENCE_KEYS}),
+    ("ParseSequenceExampleV2",
+     ["string[5]", "string[?]", "string[1]", "string[1]", "string[1]", "string[1]", "string[1]", "string[1]", "bool[1]",
+      "float32[3]"], {**SEQUENCE, **SEQUENCE_RAGGED}),
+    ("ParseSequenceExampleV2",
+     ["string[]", "string[]", "string[1]", "string[1]", "string[1]", "string[1]", "string[1]", "string[1]", "bool[1]",
+      "float32[3]"], {**SEQUENCE, **SEQUENCE_RAGGED}),
+    ("ParseSingleSequenceExample",
+     ["string[]", "string[?]", *["string[]"] * 4, "float32[3]", "string[]"], {**SEQUENCE, "Ncontext_dense": 1}),
     ("ShardedFilename", ["string[]", "int32[]", "int32[]"], {}),
     # Pictures
     ("CombinedNonMaxSuppression",
@@ -124,6 +148,15 @@ CASES: list[tuple[str, list[str], dict[str, Any]]] = [
     ("SparseApplyCenteredRMSProp",
      [*["&float32[5,3]"] * 4, *["float32[]"] * 4, "float32[2,3]", "int32[2]"], {"T": FLOAT32, "Tindices": INT32}),
     ("_ReadVariablesOp", ["var:float32[2,3]", "var:int64[]"], {"N": 2, "dtypes": [FLOAT32, INT64]}),
+    # Handles that nothing here makes
+    ("GetElementAtIndex", ["variant[]", "int64[]"],
+     {"output_types": [FLOAT32, INT64], "output_shapes": [(None, 2), ()]}),
+    ("UncompressElement", ["variant[]"], {"output_types": [FLOAT32, INT64], "output_shapes": [(None, 2), ()]}),
+    ("GetOptions", ["variant[]"], {}),
+    ("RaggedTensorFromVariant", ["variant[?]"],
+     {"input_ragged_rank": 1, "output_ragged_rank": 2, "Tvalues": FLOAT32, "Tsplits": INT64}),
+    ("XlaCallModule", ["float32[2]"],
+     {"version": 9, "module": "", "Sout": [(2, None), None], "Tout": [FLOAT32, INT32], "Tin": [FLOAT32]}),
     # Plain ones of which drawing makes lists of variants
     ("AddN", ["float32[?,3]", "float32[2,?]"], {"T": FLOAT32, "N": 2}),
     ("AsString", ["float32[?,3]"], {"T": FLOAT32}),

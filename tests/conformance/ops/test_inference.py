@@ -33,12 +33,13 @@ from .inference_cases import drawn
 v1 = tf.compat.v1
 DRAWS = 30
 
-# Found neither by drawing nor worth a graph by hand: TensorFlow registers them, and its importer refuses them.
 NOT_ASKED = {
+    "MapDefun": "takes a function",
     "OneShotIterator": "takes a function that makes a data set",
-    "RaggedTensorFromVariant": "takes a variant that only RaggedTensorToVariant makes, when it runs",
-    "SymbolicGradient": "takes functions, as those of recipes do",
+    "SymbolicGradient": "takes a function",
 }
+"""Ops that no graph of one node can hold, and why."""
+
 # Drawing hits arguments with which TensorFlow 2.21 ends the process (a failed CHECK); these are asked by hand only.
 BY_HAND_ONLY = {"SplitV", "RaggedGather"}
 WRONG_THERE = {
