@@ -134,8 +134,8 @@ class Holders:
             found = table_initializers(self._document)
             shared = {}
             for node, initializer in found.items():
-                raw = self._document.graph.nodes[node].attr("shared_name", b"") if node in self._document.graph else b""
-                if raw:
+                raw = self._document.graph.nodes[node].attr("shared_name") if node in self._document.graph else None
+                if isinstance(raw, bytes) and raw:
                     shared[raw.decode("utf-8", "replace")] = initializer
             self._tables = {**shared, **found}
         return self._tables.get(op.name) or self._tables.get(name)

@@ -9,7 +9,7 @@ into the bodies as they are, and are structured there.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from ..base.errors import UnsupportedError
@@ -63,11 +63,17 @@ def structure_loops(draft: Draft) -> None:
             op.controls = list(dict.fromkeys(waited.get(control, control) for control in op.controls))
     draft.results = [replaced.get(value, value) for value in draft.results]
     for value in draft.results:
-        key = key_of(value)
-        if key in waited and f"{key}:0" not in draft.inputs:
-            raise UnsupportedError(
-                f"{value} is inside of a loop and has another value in each turn; ask for what leaves it (an Exit)."
-            )
+        _require_outside(draft, value, waited)
+    for op in draft.ops.values():
+        for value in op.inputs:
+            _require_outside(draft, value, waited)
+
+
+def _require_outside(draft: Draft, value: str, inside: Mapping[str, str]) -> None:
+    if key_of(value) in inside and key_of(value) not in draft.ops and value not in draft.inputs:
+        raise UnsupportedError(
+            f"{value} is inside of a loop and has another value in each turn; ask for what leaves it (an Exit)."
+        )
 
 
 def _needs_forward(draft: Draft) -> dict[str, list[str]]:

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..base.errors import UnsupportedError
+from ..base.errors import GraphError, UnsupportedError
 from ..base.tensors import Tensor
 from ..graph.document import Document
 from .arrays import ARRAYS, reserve
@@ -83,7 +83,7 @@ class _Resolver:
             if not any(holders) and not op.bodies:
                 continue
             if op.bodies:
-                touched |= {h.parts[0].name for h in read_before(op, holders).values()}
+                touched |= {part.name for h in read_before(op, holders).values() for part in h.parts}
                 for body, inner in bound_bodies(op, holders):
                     more_touched, more_written = self.touched(body, inner)
                     touched |= more_touched
@@ -180,7 +180,7 @@ class _Walk:
             holder = self._tokens.get(value)
             if holder is None:
                 results.append(self._name(value))
-            elif holder.is_ref or (self._is_top and holder.kind == "variable"):
+            elif holder.kind == "variable" and (holder.is_ref or self._is_top):
                 results.append(self.value(holder.parts[0]))
             elif self._is_top:
                 raise UnsupportedError(f"{value} is the handle of the {holder.kind} {holder.name!r}, not a tensor.")
@@ -230,7 +230,7 @@ class _Walk:
                     self._names[f"{op.key}:{index}"] = value
         elif not apply(self, op, inputs, holders):
             pairs = zip(inputs, holders, strict=True)
-            op.inputs = [value if holder is None else self.value(holder.parts[0]) for value, holder in pairs]
+            op.inputs = [value if holder is None else self.read(holder, op) for value, holder in pairs]
             self._ops[op.key] = op
 
     # What rules may ask (see state.Scope)
@@ -248,6 +248,12 @@ class _Walk:
         if part.name not in self._constants:
             self._constants[part.name] = self._stored(part)
         return self._constants[part.name]
+
+    def read(self, holder: Holder, op: Op) -> str:
+        """The present value of a variable that an op takes as a value."""
+        if holder.kind != "variable":
+            raise GraphError(f"{op} takes the handle of the {holder.kind} {holder.name!r} as a value.")
+        return self.value(holder.parts[0])
 
     def _stored(self, part: Part) -> str:
         key = self._key(part.name)
@@ -307,7 +313,7 @@ class _Walk:
 
     def _with_bodies(self, op: Op, holders: list[Holder | None]) -> None:
         bodies = bound_bodies(op, holders)
-        firsts = {index: self.value(holder.parts[0]) for index, holder in read_before(op, holders).items()}
+        firsts = {index: self.read(holder, op) for index, holder in read_before(op, holders).items()}
         for index in firsts:
             holders[index] = None
         parts = self._state_of(op, bodies)
@@ -325,7 +331,7 @@ class _Walk:
             if holder is None:
                 inputs.append(firsts.get(index) or self._name(value))
             elif index < shift:
-                inputs.append(self.value(holder.parts[0]))  # a reference as condition
+                inputs.append(self.read(holder, op))  # a reference as condition
         op.inputs = [*inputs, *values]
         given_back = [walk for name, walk in zip(op.bodies, walks, strict=True) if name != "cond"]
         gone = self._handles_given(op, holders if op.op in LOOPS else None, given_back)

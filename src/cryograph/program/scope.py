@@ -16,6 +16,9 @@ class Scope(Protocol):
     def value(self, part: Part) -> str:
         """The present value of a part."""
 
+    def read(self, holder: Holder, op: Op) -> str:
+        """The present value of a variable that an op takes as a value; GraphError for another handle."""
+
     def write(self, part: Part, value: str) -> None:
         """The part has this value from now on."""
 

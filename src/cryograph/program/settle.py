@@ -15,6 +15,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from ..base.errors import GraphError
 from ..base.tensors import Array, Tensor
 from ..ops.facts import Fact, join_facts, same
 from .draft import BRANCHES, LOOPS, Draft, Op, in_order, key_of
@@ -175,7 +176,7 @@ class _Writer:
             branch = self._with_constants(body, moved)
             made.bodies[name] = self._settler.settle(branch, [self.facts[value] for value in kept])
         results_known = [[body.facts[value] for value in body.results] for body in made.bodies.values()]
-        self._add(made, [_joined(facts) for facts in zip(*results_known, strict=True)])
+        self._add(made, [_joined(op, facts) for facts in zip(*results_known, strict=True)])
         names.update(zip(op.outputs, made.outputs, strict=True))
 
     def _chosen(self, op: Op, value: str) -> Draft | None:
@@ -214,6 +215,8 @@ class _Writer:
                 facts = [fact if i in unchanged else Fact(fact.dtype) for i, fact in zip(places, facts, strict=True)]
             turned = self._settler.settle(body, facts)
             after = [turned.facts[value] for value in turned.results]
+            for fact, found in zip(facts, after, strict=True):
+                _require_same(op, fact, found)
             joined = [
                 fact if i in unchanged else join_facts(fact, found)
                 for i, fact, found in zip(places, facts, after, strict=True)
@@ -241,13 +244,19 @@ def _unchanged(body: Draft) -> set[int]:
     return found
 
 
+def _require_same(op: Op, a: Fact, b: Fact) -> None:
+    if a.dtype is not None and b.dtype is not None and a.dtype != b.dtype:
+        raise GraphError(f"{op} gives now {a.dtype}, now {b.dtype}; its bodies must agree.")
+
+
 def _without_value(fact: Fact) -> Fact:
     return Fact(fact.dtype, fact.shape, None, fact.holds)
 
 
-def _joined(facts: Sequence[Fact]) -> Fact:
+def _joined(op: Op, facts: Sequence[Fact]) -> Fact:
     result = facts[0]
     for fact in facts[1:]:
+        _require_same(op, result, fact)
         result = join_facts(result, fact)
     return result
 

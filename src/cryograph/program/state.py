@@ -26,7 +26,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from ..base.dtypes import BOOL, INT32, INT64, RESOURCE
-from ..base.errors import Error, UnsupportedError
+from ..base.errors import Error, GraphError, UnsupportedError
 from ..base.tensors import Tensor
 from ..ops.signatures import input_types, signature
 from .arrays import ARRAY_RULES
@@ -56,7 +56,9 @@ def apply(scope: Scope, op: Op, inputs: Sequence[str], holders: Sequence[Holder 
     rule = READING.get(op.op) or WRITING.get(op.op) or ARRAY_RULES.get(op.op)
     if rule is not None and first is not None:
         pairs = zip(inputs[1:], holders[1:], strict=True)
-        rule(scope, op, [inputs[0], *(v if h is None else scope.value(h.parts[0]) for v, h in pairs)], first)
+        if first.kind != _kind(op.op):
+            raise GraphError(f"{op} takes the handle of a {_kind(op.op)}, but {first.name!r} is a {first.kind}.")
+        rule(scope, op, [inputs[0], *(v if h is None else scope.read(h, op) for v, h in pairs)], first)
         return True
     if op.op in HARMLESS:
         return True
@@ -73,6 +75,13 @@ def apply(scope: Scope, op: Op, inputs: Sequence[str], holders: Sequence[Holder 
     return True
 
 
+def _kind(op: str) -> str:
+    """What the handle that an op of a rule takes refers to."""
+    if op.startswith("TensorArray"):
+        return "array"
+    return "table" if op.startswith(("LookupTable", "InitializeTable")) else "variable"
+
+
 def _step(scope: Scope, op: Op, inputs: Sequence[str], holders: Sequence[Holder | None], places: Sequence[int]) -> None:
     """The last row of the table."""
     taken: list[str] = []
@@ -82,7 +91,7 @@ def _step(scope: Scope, op: Op, inputs: Sequence[str], holders: Sequence[Holder 
             taken += [scope.value(part) for part in holder.parts]
             parts += holder.parts
         elif holder is not None:
-            taken.append(scope.value(holder.parts[0]))
+            taken.append(scope.read(holder, op))
         else:
             taken.append(value)
     known = signature(op.op)

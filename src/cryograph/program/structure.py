@@ -5,15 +5,18 @@ from __future__ import annotations
 import numpy as np
 
 from ..base.dtypes import INT32
-from ..base.errors import LimitError
+from ..base.errors import GraphError, LimitError
 from ..base.tensors import Tensor
 from .calls import MAX_OPS
 from .conditionals import structure_conditionals
 from .draft import Draft, Op
-from .loops import structure_loops
+from .loops import BACK_EDGES, ENTERS, EXITS, structure_loops
 
 MAX_NESTING = 100
 """How deep loops and conditionals may stand in each other: later passes, and engines, recurse into them."""
+
+LOOP_OPS = ENTERS | EXITS | BACK_EDGES | {"LoopCond"}
+"""What TF1's loops are made of."""
 
 
 def structure(draft: Draft, producer: int) -> None:
@@ -30,6 +33,9 @@ def structure(draft: Draft, producer: int) -> None:
         split_switches(current)
         structure_loops(current)
         structure_conditionals(current, producer)
+        for op in current.ops.values():
+            if op.op in LOOP_OPS:
+                raise GraphError(f"{op} stands outside of any loop.")
         waiting += [(body, depth + 1) for op in current.ops.values() for body in op.bodies.values()]
 
 

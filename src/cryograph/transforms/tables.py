@@ -11,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -175,12 +176,23 @@ def _from_file(document: Document, node: Node, table: Node, path: str | None) ->
         return None
     return read_vocabulary(
         asset,
-        (table.attr("key_dtype"), node.attr("key_index", WHOLE_LINE)),
-        (table.attr("value_dtype"), node.attr("value_index", LINE_NUMBER)),
-        vocab_size=node.attr("vocab_size", -1),
-        delimiter=node.attr("delimiter", b"\t"),
-        offset=node.attr("offset", 0),
+        (_attr(table, "key_dtype", DType), _attr(node, "key_index", int, WHOLE_LINE)),
+        (_attr(table, "value_dtype", DType), _attr(node, "value_index", int, LINE_NUMBER)),
+        vocab_size=_attr(node, "vocab_size", int, -1),
+        delimiter=_attr(node, "delimiter", bytes, b"\t"),
+        offset=_attr(node, "offset", int, 0),
     )
+
+
+Attribute = TypeVar("Attribute")
+
+
+def _attr(node: Node, name: str, kind: type[Attribute], default: Attribute | None = None) -> Attribute:
+    """An attribute of the kind that is due; GraphError for another."""
+    value = node.attr(name, default)
+    if not isinstance(value, kind):
+        raise GraphError(f"{node.name!r} ({node.op}): the attribute {name!r} is {value!r}, which is not of its kind.")
+    return value
 
 
 def read_vocabulary(
