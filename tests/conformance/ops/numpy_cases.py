@@ -7,7 +7,8 @@ from collections.abc import Iterator
 import ml_dtypes
 import numpy as np
 
-from .onnxruntime_cases import F, L, Lowered, N, case, floats, ints, ivec
+from .harness import Case, F, L, N, floats, ints, ivec
+from .onnxruntime_cases import case
 
 BF = ml_dtypes.bfloat16
 
@@ -16,7 +17,7 @@ def rows(*values: list[int]) -> np.ndarray:
     return np.array(values, N)
 
 
-def integers() -> Iterator[Lowered]:
+def integers() -> Iterator[Case]:
     """Signs, wrapping and division."""
     for dtype in (np.int32, np.int64, np.int8, np.int16):
         a, b = ints(4, 5, seed=1, low=-100, high=100, dtype=dtype), ints(4, 5, seed=2, low=1, high=7, dtype=dtype)
@@ -35,7 +36,7 @@ def integers() -> Iterator[Lowered]:
         yield case("PopulationCount", a)
 
 
-def narrow() -> Iterator[Lowered]:
+def narrow() -> Iterator[Case]:
     """float16 and bfloat16, computed wide and rounded once."""
     for dtype in (np.float16, BF):
         a, b = floats(3, 4, seed=1, dtype=dtype), floats(3, 4, seed=2, dtype=dtype)
@@ -52,7 +53,7 @@ def narrow() -> Iterator[Lowered]:
                    strides=[1, 1, 1, 1], padding="SAME")  # fmt: skip
 
 
-def casts() -> Iterator[Lowered]:
+def casts() -> Iterator[Case]:
     values = np.array([0, 1.5, -1.5, 2.5, 300.7, -300.7, 7e4, 3e9, -3e9, 1e19, np.nan, np.inf, -np.inf], F)
     for target in (1, 2, 3, 5, 6, 9, 10, 14, 19):
         yield _cast(values, target)
@@ -63,13 +64,13 @@ def casts() -> Iterator[Lowered]:
     yield _cast(np.array([1, -2], F), 8)
 
 
-def _cast(values: np.ndarray, target: int) -> Lowered:
+def _cast(values: np.ndarray, target: int) -> Case:
     from cryograph.base.dtypes import DTYPES
 
     return case("Cast", values, DstT=DTYPES[target])
 
 
-def arrays() -> Iterator[Lowered]:
+def arrays() -> Iterator[Case]:
     x = floats(3, 4, 5)
     yield case("StridedSlice", x, ivec(-1, 4, 0), ivec(-9, -9, 5), ivec(-1, -2, 2))
     yield case("StridedSlice", x, ivec(0, 1), ivec(0, 2), ivec(1, 1), ellipsis_mask=1, shrink_axis_mask=2)
@@ -116,7 +117,7 @@ def _int32() -> object:
     return INT32
 
 
-def reductions() -> Iterator[Lowered]:
+def reductions() -> Iterator[Case]:
     x = floats(3, 4, 5)
     for op in ("Sum", "Mean", "Max", "Min", "Prod", "EuclideanNorm"):
         yield case(op, x, ivec(0, -1))
@@ -134,7 +135,7 @@ def reductions() -> Iterator[Lowered]:
     yield case("Bincount", ivec(1, 1, 3, 7), N(5), np.zeros((0,), F))
 
 
-def functions() -> Iterator[Lowered]:
+def functions() -> Iterator[Case]:
     x = np.linspace(-4.3, 4.1, 41).astype(F)
     for op in (
         "Erf",
@@ -158,7 +159,7 @@ def functions() -> Iterator[Lowered]:
     yield case("ApproximateEqual", floats(5), floats(5) + F(1e-6))
 
 
-def spectra() -> Iterator[Lowered]:
+def spectra() -> Iterator[Case]:
     c = (floats(2, 8) + 1j * floats(2, 8, seed=1)).astype(np.complex64)
     for op in ("FFT", "IFFT", "FFT2D", "IFFT2D"):
         yield case(op, c, tolerance=1e-5)
@@ -167,7 +168,7 @@ def spectra() -> Iterator[Lowered]:
     yield case("IRFFT", c[:, :5], ivec(8), tolerance=1e-5)
 
 
-def images() -> Iterator[Lowered]:
+def images() -> Iterator[Case]:
     x = floats(2, 7, 5, 3, low=0, high=255)
     for op in ("ResizeBilinear", "ResizeNearestNeighbor", "ResizeBicubic"):
         for size in (ivec(14, 11), ivec(3, 4), ivec(7, 5)):
@@ -184,7 +185,7 @@ def images() -> Iterator[Lowered]:
     yield case("HSVToRGB", floats(4, 3, low=0, high=1))
 
 
-def windows() -> Iterator[Lowered]:
+def windows() -> Iterator[Case]:
     x = floats(2, 9, 8, 4)
     ones = [1, 1, 1, 1]
     for padding in ("SAME", "VALID"):
@@ -231,14 +232,14 @@ def windows() -> Iterator[Lowered]:
     yield case("LRN", x, depth_radius=2, bias=1.0, alpha=0.1, beta=0.75)
 
 
-def _seeded() -> Iterator[Lowered]:
+def _seeded() -> Iterator[Case]:
     from cryograph.base.dtypes import DTYPES
 
     for number in (1, 2, 14, 19):
         yield case("RandomUniform", ivec(5, 7), seed=87654321, seed2=42, dtype=DTYPES[number], tolerance=0.0)
 
 
-CASES: list[Lowered] = [
+CASES: list[Case] = [
     *integers(),
     *narrow(),
     *casts(),

@@ -4,30 +4,15 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from cryograph.base.dtypes import dtype_of
 
-Array = np.ndarray[Any, Any]
+from .harness import Case, F, L, N, floats, ints, ivec
+
 NAN, INF = float("nan"), float("inf")
-F, N, L = np.float32, np.int32, np.int64
-
-
-@dataclass(frozen=True)
-class Lowered:
-    """One op on given inputs. `fixed`: inputs that are constants; `sizes`: how much must be known for a lowering;
-    `outputs`: those that are asked for (None: all); `tolerance`: relative to the largest magnitude."""
-
-    op: str
-    inputs: tuple[Array, ...]
-    attrs: dict[str, Any] = field(default_factory=dict)
-    fixed: tuple[int, ...] = ()
-    sizes: str = "any"
-    outputs: tuple[int, ...] | None = None
-    tolerance: float = 2e-6
 
 
 def case(
@@ -38,26 +23,15 @@ def case(
     outputs: tuple[int, ...] | None = None,
     tolerance: float = 2e-6,
     **attrs: Any,
-) -> Lowered:
-    return Lowered(op, tuple(np.asarray(x) for x in inputs), attrs, fixed, sizes, outputs, tolerance)
-
-
-def floats(*shape: int, seed: int = 0, low: float = -2, high: float = 2, dtype: Any = F) -> Array:
-    return np.random.default_rng([seed, *shape]).uniform(low, high, shape).astype(dtype)
-
-
-def ints(*shape: int, seed: int = 0, low: int = -9, high: int = 9, dtype: Any = N) -> Array:
-    return np.random.default_rng([seed, *shape]).integers(low, high, shape).astype(dtype)
-
-
-def ivec(*values: Any, dtype: Any = N) -> Array:
-    return np.asarray(values, dtype)
+) -> Case:
+    """A case that must be lowered however little is known of sizes, unless `sizes` says otherwise."""
+    return Case(op, tuple(np.asarray(x) for x in inputs), attrs, tolerance, outputs, fixed, sizes)
 
 
 SPECIAL = np.asarray([0.0, -0.0, 1, -1, 0.5, -0.5, 1.5, 2.5, -2.5, 1e-20, 1e20, INF, -INF, NAN, 3e38], F)
 
 
-def elementwise() -> Iterator[Lowered]:
+def elementwise() -> Iterator[Case]:
     plain = floats(3, 4)
     for op in [
         "Abs",
@@ -218,7 +192,7 @@ def elementwise() -> Iterator[Lowered]:
     yield case("Cast", np.asarray([-1.0, 1e10], np.float64), DstT=dtype_of("float16"))
 
 
-def convolutions() -> Iterator[Lowered]:
+def convolutions() -> Iterator[Case]:
     x = floats(2, 7, 9, 4)
     for padding, stride, dilation in itertools.product(("SAME", "VALID"), (1, 2), (1, 2)):
         known = padding == "SAME" and stride == 2 and dilation == 2
@@ -304,7 +278,7 @@ def convolutions() -> Iterator[Lowered]:
     )
 
 
-def pools() -> Iterator[Lowered]:
+def pools() -> Iterator[Case]:
     x = floats(2, 7, 9, 3)
     for op, padding, (window, stride) in itertools.product(
         ("AvgPool", "MaxPool"), ("SAME", "VALID"), ((2, 2), (3, 1), (3, 2))
@@ -335,7 +309,7 @@ def pools() -> Iterator[Lowered]:
         )
 
 
-def norms() -> Iterator[Lowered]:
+def norms() -> Iterator[Case]:
     x = floats(2, 4, 5, 3)
     scale, offset, mean = floats(3, seed=1), floats(3, seed=2), floats(3, seed=3)
     variance = floats(3, seed=4, low=0.2)
@@ -370,7 +344,7 @@ def norms() -> Iterator[Lowered]:
     yield case("L2Loss", floats(3, 4))
 
 
-def products() -> Iterator[Lowered]:
+def products() -> Iterator[Case]:
     for a, b in itertools.product((False, True), repeat=2):
         yield case(
             "MatMul",
@@ -396,4 +370,4 @@ def products() -> Iterator[Lowered]:
     yield case("BiasAddV1", floats(2, 4), floats(4))
 
 
-CASES: list[Lowered] = [*elementwise(), *convolutions(), *pools(), *norms(), *products()]
+CASES: list[Case] = [*elementwise(), *convolutions(), *pools(), *norms(), *products()]

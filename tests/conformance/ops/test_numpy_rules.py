@@ -7,14 +7,13 @@ import pytest
 from cryograph.base.errors import Error
 from cryograph.engines.numpy.engine import Numpy
 
-from . import cases_elementwise
+from . import cases_elementwise, cases_reductions
 from .harness import Case, Refused, ask, assert_alike, feeds_of, program_of, wanted_of
 from .numpy_cases import CASES as NUMPY_CASES
-from .onnxruntime_cases import Lowered
 from .test_onnxruntime_lowerings import CASES as LOWERED_CASES
 
 
-def is_refused(case: Lowered) -> bool:
+def is_refused(case: Case) -> bool:
     """TensorFlow's kernel answers averages over channels with an empty tensor; ours refuses them."""
     return case.op == "AvgPool" and case.attrs["ksize"][-1] != 1
 
@@ -24,7 +23,7 @@ SHARED = [
     for c in [*LOWERED_CASES, *NUMPY_CASES]
     if not is_refused(c)
 ]
-ALL = [*cases_elementwise.CASES, *SHARED]
+ALL = [*cases_elementwise.CASES, *cases_reductions.CASES, *SHARED]
 
 
 @pytest.mark.parametrize("case", ALL, ids=lambda c: c.id)

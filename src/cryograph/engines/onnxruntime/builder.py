@@ -102,7 +102,9 @@ class Builder:
     # --- constants
 
     def const(self, values: ArrayLike, dtype: DType) -> Value:
-        """A constant."""
+        """A constant; Refusal for a dtype that the runtime does not take."""
+        if dtype not in ELEMENT_TYPES:
+            raise Refusal(f"ONNX Runtime does not take the dtype {dtype} here")
         return self.tensor(Tensor.of(np.asarray(values, dtype.numpy), dtype))
 
     def tensor(self, tensor: Tensor) -> Value:

@@ -57,6 +57,12 @@ def rounded(g: Builder, step: Step, x: Value) -> Value:
     return g.unary("Round", x)
 
 
+def sign(g: Builder, step: Step, x: Value) -> Value:
+    if x.dtype.itemsize < 4 and x.dtype.is_floating:
+        raise Refusal(f"ONNX Runtime gives no NaN for the sign of a {x.dtype} NaN")
+    return g.unary("Sign", x)
+
+
 def square(g: Builder, step: Step, x: Value) -> Value:
     return g.op("Mul", x, x, shape=x.shape)
 
@@ -128,6 +134,8 @@ def _safe_divisor(y: Value, op: str) -> None:
 
 def divide(g: Builder, step: Step, x: Value, y: Value) -> Value:
     """Integers are divided towards zero."""
+    if step.op == "TruncateDiv" and not x.dtype.is_integer:
+        raise Refusal(f"TruncateDiv on {x.dtype} has no lowering to ONNX")
     _safe_divisor(y, step.op)
     return g.binary("Div", x, y)
 
@@ -199,6 +207,11 @@ def atan2(g: Builder, step: Step, y: Value, x: Value) -> Value:
     """atan(y / x), turned by half a circle left of the axis; on the axis a quarter towards y."""
     floats_only(x, "Atan2")
     zero = g.like(0, x)
+    unknown = (g.unary("IsNaN", x, BOOL), g.unary("IsNaN", y, BOOL))
+    # The largest numbers stand for infinity, so that the ratio of two is a number.
+    most = float(np.finfo(x.dtype.numpy or np.float32).max)
+    x = g.op("Clip", x, g.like(-most, x), g.like(most, x), shape=x.shape)
+    y = g.op("Clip", y, g.like(-most, x), g.like(most, x), shape=y.shape)
     half = g.where(_is_negative(g, y), g.like(-math.pi, x), g.like(math.pi, x), y.shape)
     straight = g.unary("Atan", g.binary("Div", y, x))
     left = _is_negative(g, x)
@@ -206,7 +219,8 @@ def atan2(g: Builder, step: Step, y: Value, x: Value) -> Value:
     quarter = g.op("Mul", half, g.like(0.5, x), shape=y.shape)
     off_axis = g.where(g.binary("Equal", x, zero, BOOL), quarter, turned, turned.shape)
     flat = g.where(left, half, y, turned.shape)
-    return g.where(g.binary("Equal", y, zero, BOOL), flat, off_axis, turned.shape)
+    made = g.where(g.binary("Equal", y, zero, BOOL), flat, off_axis, turned.shape)
+    return g.where(g.binary("Or", *unknown), g.like(math.nan, x), made, turned.shape)
 
 
 def add_n(g: Builder, step: Step, *inputs: Value) -> Value:
@@ -229,7 +243,14 @@ def equal(g: Builder, step: Step, x: Value, y: Value, *, incompatible_shape_erro
         shape = broadcast(x.shape, y.shape)
         if () not in (x.shape, y.shape) and (shape is None or None in shape):
             raise Refusal("a comparison of shapes that may not fit has no form in ONNX")
+        if not _fit(x, y):
+            raise Refusal("a comparison of shapes that do not fit has no form in ONNX")
     return g.binary("Equal", x, y, BOOL)
+
+
+def _fit(x: Value, y: Value) -> bool:
+    pairs = zip(reversed(x.shape or ()), reversed(y.shape or ()), strict=False)
+    return all(a == b or a == 1 or b == 1 for a, b in pairs)
 
 
 def approximate_equal(g: Builder, step: Step, x: Value, y: Value, *, tolerance: float = 1e-5) -> Value:
@@ -345,7 +366,7 @@ LOWERINGS: Table = {
     "SelectV2": select_v2,
     "Selu": selu,
     "Sigmoid": _unary("Sigmoid"),
-    "Sign": _unary("Sign"),
+    "Sign": sign,
     "Sin": _unary("Sin"),
     "Sinh": _unary("Sinh"),
     "Softmax": softmax,

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from ...base.dtypes import BOOL, INT32, INT64, DType
+from ...base.dtypes import BOOL, FLOAT32, FLOAT64, INT32, INT64, DType
 from ...base.shapes import Shape
 from ...program.program import Step
 from .builder import Builder, Lowering, Table
@@ -89,6 +89,8 @@ def _scatter_into(reduction: str) -> Lowering:
     ) -> Value:
         _check_policy(bad_indices_policy)
         _check_depth(indices)
+        if reduction != "none":
+            _check_wide(x)
         return g.op("ScatterND", x, g.int64(indices), updates, reduction=reduction, shape=x.shape)
 
     return lower
@@ -97,6 +99,11 @@ def _scatter_into(reduction: str) -> Lowering:
 def _check_policy(policy: bytes) -> None:
     if policy not in (b"", b"DEFAULT", b"ERROR"):
         raise Refusal(f"bad_indices_policy {policy!r} has no form in ONNX")
+
+
+def _check_wide(x: Value) -> None:
+    if x.dtype not in (FLOAT32, FLOAT64, INT32, INT64):
+        raise Refusal(f"ONNX Runtime joins no updates of {x.dtype}")
 
 
 def _check_depth(indices: Value) -> None:
@@ -119,6 +126,7 @@ def scatter_nd(
     """Updates of the same place add up."""
     _check_policy(bad_indices_policy)
     _check_depth(indices)
+    _check_wide(updates)
     known = None if shape.array is None else tuple(g.fixed_ints(shape, "the shape"))
     zeros = g.op("Expand", g.like(0, updates), g.int64(shape), shape=known)
     return g.op("ScatterND", zeros, g.int64(indices), updates, reduction="add", shape=known)
@@ -165,6 +173,7 @@ def _segment(reduction: str, start: Callable[[DType], float]) -> Lowering:
     def lower(g: Builder, step: Step, x: Value, ids: Value, count: Value) -> Value:
         if ids.shape is None or len(ids.shape) != 1:
             raise Refusal("segments need ids of rank 1")
+        _check_wide(x)
         (many,) = g.fixed_ints(count, "num_segments")
         rows = g.sizes(x, range(1, x.rank)) if x.rank > 1 else None
         # One row more takes what has no place.

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from ...base.dtypes import BOOL, INT32, INT64, UINT8, DType
-from ...base.shapes import Shape
+from ...base.shapes import Shape, element_count, is_known, known
 from ...program.program import Step
 from .builder import Builder, Lowering, Table
+from .elementwise import floats_only
 from .values import Refusal, Value
 
 
@@ -48,6 +49,21 @@ def _plain(op: str) -> Lowering:
     return lower
 
 
+def _counted(op: str) -> Lowering:
+    """Sums and products. Those of int64 pass through float64 in the runtime: exact as long as they count sizes."""
+
+    def lower(g: Builder, step: Step, x: Value, axes: Value, *, keep_dims: bool = False) -> Value:
+        if x.dtype == INT64 and not (is_known(x.shape) and element_count(known(x.shape, "x")) <= _SIZES):
+            raise Refusal(f"{step.op} of many int64 loses digits in ONNX Runtime")
+        return reduced(g, op, x, axes, keep_dims)
+
+    return lower
+
+
+_SIZES = 256
+"""Elements up to which int64 are taken for the sizes of something."""
+
+
 def mean(g: Builder, step: Step, x: Value, axes: Value, *, keep_dims: bool = False) -> Value:
     if not x.dtype.is_floating:
         raise Refusal("the mean of integers rounds differently in ONNX Runtime")
@@ -65,6 +81,7 @@ def _logic(op: str) -> Lowering:
 
 
 def norm(g: Builder, step: Step, x: Value, axes: Value, *, keep_dims: bool = False) -> Value:
+    floats_only(x, step.op)
     made = reduced(g, "ReduceL2", x, axes, keep_dims)
     return g.unary("Abs", x) if made is x else made
 
@@ -124,8 +141,8 @@ LOWERINGS: Table = {
     "Max": _plain("ReduceMax"),
     "Mean": mean,
     "Min": _plain("ReduceMin"),
-    "Prod": _plain("ReduceProd"),
-    "Sum": _plain("ReduceSum"),
+    "Prod": _counted("ReduceProd"),
+    "Sum": _counted("ReduceSum"),
     "TopK": top_k,
     "TopKV2": top_k_v2,
 }

@@ -218,6 +218,8 @@ def pack(g: Builder, step: Step, *inputs: Value, axis: int = 0) -> Value:
 
 def unpack(g: Builder, step: Step, x: Value, *, num: int, axis: int = 0) -> list[Value]:
     where = axis % x.rank
+    if num == 0:
+        return []
     if num == 1:
         return [g.squeeze(x, [where])]
     shape = None if x.shape is None else tuple(1 if i == where else s for i, s in enumerate(x.shape))
