@@ -25,10 +25,15 @@ def test_fields_are_those_of_onnx(name: str) -> None:
     check(getattr(ours, name).DESCRIPTOR, theirs.DESCRIPTOR.message_types_by_name[name])
 
 
+def repeated(field: Any) -> bool:
+    """Protobuf before 6.31 has the label only; later ones warn of it."""
+    return bool(field.is_repeated) if hasattr(field, "is_repeated") else field.label == field.LABEL_REPEATED
+
+
 def check(mine: Any, other: Any) -> None:
     for field in mine.fields:
         twin = other.fields_by_name[field.name]
-        assert (field.number, field.type, field.is_repeated) == (twin.number, twin.type, twin.is_repeated)
+        assert (field.number, field.type, repeated(field)) == (twin.number, twin.type, repeated(twin))
         assert field.is_packed == twin.is_packed
         assert (field.containing_oneof is None) == (twin.containing_oneof is None)
     for enum in mine.enum_types:
