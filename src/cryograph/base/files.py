@@ -257,6 +257,30 @@ def make_dir(path: Path) -> None:
             os.makedirs(name, exist_ok=True)
 
 
+def remove_file(path: Path) -> None:
+    """Removes a file; nothing happens when it is not there."""
+    name = os.fspath(path)
+    with file_errors(name, "remove"), contextlib.suppress(FileNotFoundError):
+        if is_remote(name):
+            fs, inner = _remote(name)
+            fs.rm_file(inner)
+        else:
+            os.unlink(name)
+
+
+def modified_time(path: Path) -> float:
+    """When a file was last written, in seconds since 1970; 0 where a remote store does not say."""
+    name = os.fspath(path)
+    with file_errors(name, "look at"):
+        if not is_remote(name):
+            return os.stat(name).st_mtime
+        fs, inner = _remote(name)
+        try:
+            return float(fs.modified(inner).timestamp())
+        except NotImplementedError:
+            return 0.0
+
+
 def sync_dir(path: str) -> None:
     """Flushes a directory's entries to disk, so that a rename in it survives a power cut."""
     if os.name == "posix":
@@ -267,6 +291,24 @@ def sync_dir(path: str) -> None:
             os.close(fd)
 
 
+def _remote_write(name: str) -> Iterator[IO[bytes]]:
+    """An upload that is committed when it ends well. A transaction would do so for one file at a time only."""
+    fs, inner = _remote(name)
+    existed = fs.exists(inner)
+    out = fs.open(inner, "wb", autocommit=False)
+    try:
+        yield cast(IO[bytes], out)
+        out.close()
+    except BaseException:
+        if hasattr(out, "discard"):
+            out.discard()
+        if not existed and fs.exists(inner):  # a store that commits at once
+            fs.rm_file(inner)
+        raise
+    if hasattr(out, "commit"):
+        out.commit()
+
+
 @contextlib.contextmanager
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """A binary file to write to that takes its name only when the block ends well: sibling temporary, flush, rename.
@@ -275,9 +317,8 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """
     name = os.fspath(path)
     if is_remote(name):
-        fs, inner = _remote(name)
-        with file_errors(name, "write"), fs.transaction, fs.open(inner, "wb") as out:
-            yield cast(IO[bytes], out)
+        with file_errors(name, "write"):
+            yield from _remote_write(name)
         return
     temporary = f"{name}.{secrets.token_hex(4)}.tmp"
     with file_errors(name, "write"):

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .dtypes import DType, dtype_of
 from .errors import DamagedError, InputError, UnsupportedError
-from .files import CHUNK, Span
+from .files import CHUNK, Span, is_remote
 from .shapes import element_count, show
 
 Array = NDArray[Any]
@@ -105,11 +105,7 @@ class Tensor:
         """The values, read-only: a view of the mapped file where they lie in one. Strings are objects of type bytes."""
         if self._array is None:
             if self.content is not None:
-                if self._check is not None:
-                    for _ in self._check(self.content.chunks()):
-                        pass
-                    self._check = None
-                array = np.frombuffer(self.content.view(), dtype=self._numpy_dtype()).reshape(self.shape)
+                array = np.frombuffer(self._checked_view(self.content), dtype=self._numpy_dtype()).reshape(self.shape)
             elif self._make is not None:
                 array = self._make()
             else:
@@ -120,6 +116,21 @@ class Tensor:
             self._array = _frozen(array)
             self._make = None
         return self._array
+
+    def _checked_view(self, content: Span) -> memoryview:
+        """The bytes as a view, checked when this is the first reading."""
+        # What is remote is fetched once; what is local is checked by reads that leave resident memory alone.
+        view = content.view() if is_remote(content.file.name) else None
+        if self._check is not None:
+            pieces = (
+                content.chunks()
+                if view is None
+                else (bytes(view[at : at + CHUNK]) for at in range(0, len(view), CHUNK))
+            )
+            for _ in self._check(pieces):
+                pass
+            self._check = None
+        return content.view() if view is None else view
 
     def _numpy_dtype(self) -> np.dtype[Any]:
         if self.dtype.numpy is None:

@@ -16,8 +16,9 @@ from ..base.files import Path, is_dir, is_file, join, list_dir, make_dir, open_f
 from ..base.tensors import Tensor, tensor_like
 from ..wire import messages as pb
 from ..wire.table import is_table
+from .bundle_values import OpaqueTensor
 from .checkpoint_v1 import SliceTable, write_slice_table
-from .checkpoint_v2 import Bundle, OpaqueTensor, write_bundle
+from .checkpoint_v2 import Bundle, write_bundle
 from .state import STATE_FILE, latest_checkpoint, read_state
 
 if TYPE_CHECKING:

@@ -18,12 +18,20 @@ FULL = -1
 """The length that stands for a whole dimension."""
 
 
+Box = tuple[slice, ...]
+"""A slice as numpy indices, starts and stops given."""
+
+
 @dataclass(frozen=True, slots=True)
 class TensorSlice:
     """A box in a tensor: starts and lengths, FULL where a dimension is taken whole."""
 
     starts: tuple[int, ...]
     lengths: tuple[int, ...]
+
+    def __str__(self) -> str:
+        pairs = zip(self.starts, self.lengths, strict=True)
+        return ":".join("-" if length == FULL else f"{start},{length}" for start, length in pairs)
 
     @staticmethod
     def of(proto: pb.TensorSliceProto) -> TensorSlice:
@@ -53,7 +61,7 @@ class TensorSlice:
                 extent.start, extent.length = start, length
         return proto
 
-    def box(self, shape: Sequence[int], where: str) -> tuple[slice, ...]:
+    def box(self, shape: Sequence[int], where: str) -> Box:
         """The slice as numpy indices into a tensor of `shape`; DamagedError when it sticks out."""
         if len(shape) != len(self.starts):
             raise DamagedError(f"{where}: a slice of {len(self.starts)} dimensions in the shape {show(tuple(shape))}.")
@@ -65,9 +73,17 @@ class TensorSlice:
             found.append(slice(start, stop))
         return tuple(found)
 
+    def is_all_of(self, shape: Sequence[int]) -> bool:
+        """Whether the slice takes all of a tensor of `shape`, in whatever way it says so."""
+        return all(n in (FULL, size) for n, size in zip(self.lengths, shape, strict=True))
+
+    def sizes(self, shape: Sequence[int]) -> tuple[int, ...]:
+        """The shape of the slice of a tensor of `shape`."""
+        return tuple(size if n == FULL else n for n, size in zip(self.lengths, shape, strict=True))
+
     def key(self, name: str) -> bytes:
         """The key of this slice of the tensor `name` in a table."""
-        out = _number(0) + _string(name.encode()) + _number(len(self.starts))
+        out = _number(0) + _string(name.encode("utf-8", "surrogateescape")) + _number(len(self.starts))
         for start, length in zip(self.starts, self.lengths, strict=True):
             out += _signed(start) + _signed(length)
         return out

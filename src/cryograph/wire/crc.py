@@ -5,20 +5,24 @@ Layout: 4 bytes, little-endian: ((crc >> 15 | crc << 17) + 0xa282ead8) mod 2^32.
 
 from __future__ import annotations
 
+import struct
 from collections.abc import Iterable
 
 import google_crc32c
+import numpy as np
 
 MASK_DELTA = 0xA282EAD8
 
 
 def crc32c(data: bytes | memoryview, crc: int = 0) -> int:
-    """The CRC-32C of `data`, going on from `crc`."""
-    return int(google_crc32c.extend(crc, data if isinstance(data, bytes) else bytes(data)))
+    """The CRC-32C of `data`, going on from `crc`. Nothing is copied."""
+    if isinstance(data, memoryview):  # the C code takes bytes and arrays only
+        return int(google_crc32c.extend(crc, np.frombuffer(data, np.uint8))) if len(data) else crc
+    return int(google_crc32c.extend(crc, data))
 
 
 def crc32c_of(pieces: Iterable[bytes | memoryview], crc: int = 0) -> int:
-    """The CRC-32C of pieces one after the other."""
+    """The CRC-32C of pieces one after the other, going on from `crc`."""
     for piece in pieces:
         crc = crc32c(piece, crc)
     return crc
@@ -33,3 +37,8 @@ def unmask(masked: int) -> int:
     """The checksum of a stored form."""
     rotated = (masked - MASK_DELTA) & 0xFFFFFFFF
     return ((rotated >> 17) | (rotated << 15)) & 0xFFFFFFFF
+
+
+def masked_bytes(crc: int) -> bytes:
+    """The 4 bytes that are stored for a checksum."""
+    return struct.pack("<I", mask(crc))

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from ..base.errors import DamagedError, LimitError
 
-MAX_DECODED = 1 << 28
-"""Bytes that one block may have when decoded; blocks of tables have some 256 KiB."""
+MAX_DECODED = 1 << 25
+"""Bytes that one block may have when decoded. Blocks have some 256 KiB; those of checkpoints are not compressed."""
 
 
 def decompress(data: bytes, where: str) -> bytes:
