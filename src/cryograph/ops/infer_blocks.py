@@ -6,7 +6,7 @@ from ..base.shapes import Shape
 from .facts import Call, Contradiction, Dim, Rule, broadcast, merge_dim, mul, normal_axis
 from .infer_arrays import concatenated, reshaped
 from .infer_common import Result, every, fixed, like, same_as_input
-from .infer_spatial import convolution, window
+from .infer_windows import convolution, window
 
 # Quantised: the tensor, then the smallest and largest number that it stands for
 

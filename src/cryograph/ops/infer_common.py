@@ -121,3 +121,9 @@ def shape_input(index: int) -> Rule:
 def every(rule: Rule, names: str) -> dict[str, Rule]:
     """One rule for many ops, whose names stand in one text."""
     return dict.fromkeys(names.split(), rule)
+
+
+def held(call: Call, index: int = 0) -> Shape:
+    """The shape of what the handle in an input refers to."""
+    holds = call.inputs[index].holds
+    return holds[0].shape if holds else None

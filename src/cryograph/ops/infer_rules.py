@@ -7,12 +7,14 @@ from . import (
     infer_blocks,
     infer_elementwise,
     infer_indexing,
+    infer_lists,
     infer_math,
     infer_media,
     infer_random,
     infer_sparse,
     infer_spatial,
     infer_state,
+    infer_windows,
 )
 from .facts import Rule
 
@@ -21,12 +23,14 @@ FAMILIES = (
     infer_blocks,
     infer_elementwise,
     infer_indexing,
+    infer_lists,
     infer_math,
     infer_media,
     infer_random,
     infer_sparse,
     infer_spatial,
     infer_state,
+    infer_windows,
 )
 
 INFER: dict[str, Rule] = {op: rule for family in FAMILIES for op, rule in family.INFER.items()}
