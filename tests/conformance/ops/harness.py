@@ -72,12 +72,17 @@ def case(
     **attrs: Any,
 ) -> Case:
     """A case whose inputs are anything that numpy takes."""
-    return Case(op, tuple(np.asarray(x) for x in inputs), attrs, tolerance, outputs, turned=turned)
+    return Case(op, tuple(map(_array, inputs)), attrs, tolerance, outputs, turned=turned)
 
 
 def refusal(op: str, *inputs: Any, **attrs: Any) -> Case:
     """A case that TensorFlow refuses."""
-    return Case(op, tuple(np.asarray(x) for x in inputs), attrs, refused=True)
+    return Case(op, tuple(map(_array, inputs)), attrs, refused=True)
+
+
+def _array(value: Any) -> Array:
+    made = np.asarray(value)
+    return made.astype(object) if made.dtype.kind in "SU" else made
 
 
 def floats(*shape: int, seed: int = 0, low: float = -2, high: float = 2, dtype: Any = F) -> Array:
@@ -174,7 +179,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, list):
         return [_plain(item) for item in value]
     if isinstance(value, tuple):  # a shape
-        return tf.TensorShape(value).as_proto()
+        return list(value)
     return value
 
 

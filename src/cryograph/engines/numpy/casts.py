@@ -25,11 +25,11 @@ def _cast(ctx: Context, x: Array, *, Truncate: bool = False) -> Array:
     if x.dtype.kind == "c" and target.kind != "c":
         x = x.real
     if target.kind in "iu" and is_float:
-        return _float_to_integer(wide(x), target)
+        return float_to_integer(wide(x), target)
     return x.astype(target)
 
 
-def _float_to_integer(x: Array, target: np.dtype[Any]) -> Array:
+def float_to_integer(x: Array, target: np.dtype[Any]) -> Array:
     """As x86 converts one number at a time: NaN and what does not fit become the smallest int32 or int64, of which
     narrow kinds take the low bits; kinds without a sign go through int64. (Where a number does not fit, TensorFlow's
     own answer depends on how many stand beside it: whole vectors saturate for some kinds.)"""

@@ -27,7 +27,14 @@ NO_MEANING = frozenset(
         *("use_cudnn_on_gpu", "parallel_iterations", "swap_memory", "output_shapes", "container", "shared_name"),
         *("message", "use_locking", "validate_shape", "validate_indices", "config", "config_proto", "executor_type"),
         *("is_stateless", "name", "device", "element_shape", "infer_shape", "clear_after_read", "dynamic_size"),
-        *("identical_element_shapes", "tensor_array_name", "_class", "lower_using_switch_merge", "shape"),
+        *(
+            "sparse_gradient",
+            "identical_element_shapes",
+            "tensor_array_name",
+            "_class",
+            "lower_using_switch_merge",
+            "shape",
+        ),
     }
 )
 

@@ -5,24 +5,29 @@ from __future__ import annotations
 from . import (
     activations,
     arrays,
+    blocks,
     boxes,
     casts,
     control,
     elementwise,
     images,
     indexing,
+    losses,
+    matrices,
     norms,
     products,
     random,
     reductions,
+    segments,
+    slices,
     tables,
     windows,
 )
 from .context import Rule
 
 FAMILIES = (
-    *(activations, arrays, boxes, casts, control, elementwise, images, indexing, norms, products, random, reductions),
-    *(tables, windows),
+    *(activations, arrays, blocks, boxes, casts, control, elementwise, images, indexing, losses, matrices, norms),
+    *(products, random, reductions, segments, slices, tables, windows),
 )
 
 RULES: dict[str, Rule] = {op: rule for family in FAMILIES for op, rule in family.RULES.items()}

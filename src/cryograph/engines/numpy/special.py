@@ -32,7 +32,7 @@ _TINY = 1e-300
 
 
 def _polynomial(coefficients: tuple[float, ...], x: Array) -> Array:
-    total = np.full_like(x, coefficients[-1])
+    total: Array = np.full_like(x, coefficients[-1])
     for c in reversed(coefficients[:-1]):
         total = np.asarray(total * x + c)
     return total
@@ -53,7 +53,7 @@ def erfc(x: Any) -> Array:
     t = 2 / (2 + np.minimum(size, 1e8))
     known = _ERFC[:_FEW] if np.asarray(x).dtype.itemsize <= 4 else _ERFC
     found = t * np.exp(-size * size + _chebyshev(known, 2 * t - 1))
-    return np.where(v < 0, 2 - found, found)
+    return np.asarray(np.where(v < 0, 2 - found, found))
 
 
 def erf(x: Any) -> Array:
