@@ -6,7 +6,8 @@
 3. A resource variable (VarHandleOp) becomes a Const of the same name, and wherever its handle travels (Identity, Enter,
    Switch, functions, If/While/Case bodies) the value travels instead; ReadVariableOp becomes Identity, ResourceGather
    GatherV2. A write becomes a NoOp; when the outputs read what was written, freezing is refused.
-4. Attributes that only a runtime guessed (`_output_shapes`, `_handle_shapes` ...) go, as they may be wrong.
+4. Calls of functions are replaced by their bodies (see `inline`), so that what reads frozen graphs finds plain ops.
+5. Attributes that only a runtime guessed (`_output_shapes`, `_handle_shapes` ...) go, as they may be wrong.
 
 Weights are not copied: the constants refer to the places where the checkpoint holds them.
 """
@@ -25,12 +26,19 @@ from ..graph.walks import ancestors, in_order
 from ..wire import messages as pb
 from .extract import extract, with_functions
 from .handles import Handles
+from .inline import inline_calls
 from .join import some
 from .references import REFERENCE_RULES, plain_node
 from .tables import keep_tables
 
-GUESSED_ATTRS = ("_output_shapes", "_handle_shapes", "_handle_dtypes", "_read_only_resource_inputs")
-"""Attributes that a runtime infers and that are not part of the graph's meaning."""
+GUESSED_ATTRS = (
+    "_output_shapes",
+    "_handle_shapes",
+    "_handle_dtypes",
+    "_read_only_resource_inputs",
+    "_gradient_op_type",
+)
+"""Attributes that a runtime infers, or that name what only its process knew; no part of the graph's meaning."""
 
 
 def freeze(document: Document, outputs: Iterable[str]) -> Document:
@@ -46,6 +54,7 @@ def freeze(document: Document, outputs: Iterable[str]) -> Document:
     _require_values(cut, variables)
     graph = _freeze_references(cut.graph, variables)
     graph = Handles(graph, {n: v for n, v in variables.items() if graph.nodes[n].op in RESOURCE_VARIABLES}).freeze()
+    graph = inline_calls(graph)
     graph = with_functions(_pruned(graph, [*wanted, *initialisers]), graph.functions)
     _forget_guesses(graph)
     return dataclasses.replace(
@@ -124,7 +133,7 @@ def _pruned(graph: Graph, outputs: list[str]) -> Graph:
 
 
 def _forget_guesses(graph: Graph) -> None:
-    """Case 4. Types that a file writes as references become plain ones: nothing refers any more."""
+    """Case 5. Types that a file writes as references become plain ones: nothing refers any more."""
     for body in graph.bodies():
         for name, node in list(body.nodes.items()):
             values = node.proto.attr

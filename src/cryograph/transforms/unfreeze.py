@@ -1,7 +1,8 @@
 """Turns constants back into variables, so that a frozen graph can be trained again.
 
 1. Constants are chosen by glob over node names, by a predicate, or by use: the default takes the weights of matrix
-   products and convolutions, biases, the four vectors of batch norms, and embeddings that are gathered from.
+   products and convolutions, biases, the four vectors of batch norms, and embeddings that are gathered from, also where
+   they are used inside functions.
 2. A chosen Const becomes a VarHandleOp of the same name; an Identity that read it becomes a ReadVariableOp, and what
    took it directly takes `NAME/Read/ReadVariableOp`.
 3. Each gets an initialiser (`NAME/Assign`): tensors of rank two and more are drawn as Glorot and Bengio (2010) propose,
@@ -22,8 +23,9 @@ import numpy as np
 from ..base.dtypes import INT32, DType
 from ..base.errors import GraphError, UnknownNameError, nearest
 from ..base.tensors import Tensor
+from ..graph.calls import MAX_DEPTH, callee
 from ..graph.document import Collection, Document, Variable
-from ..graph.graph import Graph
+from ..graph.graph import Body, Graph
 from ..graph.node import Node, Port
 from ..graph.saver import add_saver
 from ..wire import messages as pb
@@ -118,64 +120,93 @@ def _chosen(graph: Graph, names: Iterable[str] | Chooser | None) -> dict[str, bo
 
 
 def _by_use(graph: Graph) -> dict[str, bool]:
+    found = _used(graph, graph, {}, 0)
+    return {node.name: found[node.name] for node in graph if node.name in found and _is_weight(node)}
+
+
+def _used(body: Body, graph: Graph, known: dict[str, dict[str, bool]], depth: int) -> dict[str, bool]:
+    """The constants, or a function's arguments, that are used as weights, and whether each is trainable."""
     found: dict[str, bool] = {}
-    for node in graph:
+
+    def note(port: Port, trained: bool, is_bias: bool = False) -> None:
+        source = _source(body, port)
+        node = body.nodes.get(source)
+        if node is None or (node.op == "Const" and _is_weight(node, is_bias)):
+            found[source] = found.get(source, False) or trained
+
+    for node in body:
         ports = node.data_inputs
         trained, kept = WEIGHT_INPUTS.get(node.op, ((), ()))
-        if node.op in BIAS_OPS and any(_behind(graph, p).op in PRODUCTS for p in ports if p.node in graph):
+        if node.op in BIAS_OPS and any(_behind(body, p).op in PRODUCTS for p in ports if p.node in body):
             trained = (0, 1)
         for index in (*trained, *kept):
-            if index >= len(ports) or ports[index].node not in graph:
-                continue
-            source = _behind(graph, ports[index])
-            if source.op != "Const" or not _is_weight(source, node.op in BIAS_OPS):
-                continue
-            found[source.name] = found.get(source.name, False) or index in trained
-    found |= _norm_vectors(graph)
-    return {node.name: found[node.name] for node in graph if node.name in found}
+            if index < len(ports):
+                note(ports[index], index in trained, node.op in BIAS_OPS)
+        function = callee(node, graph) if depth < MAX_DEPTH else None
+        if function is None:
+            continue
+        if function.name not in known:
+            known[function.name] = {}  # a function that calls itself has no further uses
+            known[function.name] = _used(function, graph, known, depth + 1)
+        for argument, port in zip(function.inputs, ports, strict=False):
+            if argument in known[function.name]:
+                note(port, known[function.name][argument])
+    return found | _norm_vectors(body)
 
 
-def _norm_vectors(graph: Graph) -> dict[str, bool]:
+def _source(body: Body, port: Port) -> str:
+    """The name of the node, or of the function's argument, that a tensor comes from, seen through Identity."""
+    name = port.node
+    for _ in range(len(body)):
+        node = body.nodes.get(name)
+        if node is None or node.op != "Identity" or not node.data_inputs:
+            break
+        name = node.data_inputs[0].node
+    return name
+
+
+def _norm_vectors(body: Body) -> dict[str, bool]:
     """The vectors of batch norms that a writer took apart: x * s + (beta - mean * s), s = gamma * rsqrt(variance +
     e)."""
     found: dict[str, bool] = {}
-    consumers = graph.consumers()
+    consumers = body.consumers()
 
-    def constant(port: Port) -> Node | None:
-        node = _behind(graph, port) if port.node in graph else None
-        return node if node is not None and node.op == "Const" and _is_weight(node, True) else None
+    def vector(port: Port) -> str | None:
+        source = _source(body, port)
+        node = body.nodes.get(source)
+        return source if node is None or (node.op == "Const" and _is_weight(node, True)) else None
 
-    def others(node: Node, source: str) -> list[Node]:
-        ports = [p for p in node.data_inputs if p.node != source]
-        return [c for c in map(constant, ports) if c is not None]
+    def others(node: Node, name: str) -> list[str]:
+        sources = (vector(p) for p in node.data_inputs if p.node != name)
+        return [source for source in sources if source is not None]
 
-    for root in graph:
-        if root.op != "Rsqrt" or not root.data_inputs or root.data_inputs[0].node not in graph:
+    for root in body:
+        if root.op != "Rsqrt" or not root.data_inputs or root.data_inputs[0].node not in body:
             continue
-        added = graph.nodes[root.data_inputs[0].node]
-        found |= {c.name: False for c in map(constant, added.data_inputs) if c is not None and added.op in BIAS_OPS}
-        scales = [n for n in consumers.get(root.name, ()) if n.op == "Mul"]
-        for scale in scales:
-            found |= {c.name: True for c in others(scale, root.name)}
+        added = body.nodes[root.data_inputs[0].node]
+        if added.op in BIAS_OPS:
+            found |= {source: False for source in map(vector, added.data_inputs) if source is not None}
+        for scale in (n for n in consumers.get(root.name, ()) if n.op == "Mul"):
+            found |= dict.fromkeys(others(scale, root.name), True)
             for shifted in (n for n in consumers.get(scale.name, ()) if n.op == "Mul"):
                 means = others(shifted, scale.name)
-                found |= {c.name: False for c in means}
+                found |= dict.fromkeys(means, False)
                 for offset in (n for n in consumers.get(shifted.name, ()) if n.op == "Sub" and means):
-                    found |= {c.name: True for c in others(offset, shifted.name)}
+                    found |= dict.fromkeys(others(offset, shifted.name), True)
     return found
 
 
-def _behind(graph: Graph, port: Port) -> Node:
-    node = graph.nodes[port.node]
-    for _ in range(len(graph)):
-        if node.op != "Identity" or not node.data_inputs or node.data_inputs[0].node not in graph:
+def _behind(body: Body, port: Port) -> Node:
+    node = body.nodes[port.node]
+    for _ in range(len(body)):
+        if node.op != "Identity" or not node.data_inputs or node.data_inputs[0].node not in body:
             break
-        node = graph.nodes[node.data_inputs[0].node]
+        node = body.nodes[node.data_inputs[0].node]
     return node
 
 
-def _is_weight(node: Node, is_bias: bool) -> bool:
-    value = node.attr("value")
+def _is_weight(node: Node, is_bias: bool = False) -> bool:
+    value = node.attr("value") if node.op == "Const" else None
     if not isinstance(value, Tensor) or not value.dtype.is_floating or not value.shape:
         return False
     return math.prod(value.shape) > 0 and (not is_bias or len(value.shape) == 1)
