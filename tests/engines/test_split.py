@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,7 @@ from cryograph.engines.numpy.engine import Numpy
 from cryograph.engines.onnxruntime.lower import Lowering
 from cryograph.engines.split import PIECE, SMALL, Auto, Piece, _Plan
 from cryograph.program.build import build_program
-from cryograph.program.program import Program, Spec, Step
+from cryograph.program.program import Program, Spec, State, Step
 from tests.support.small_graphs import const, document_of, ints, node, placeholder
 
 # An op that only numpy runs, and one that only ONNX Runtime is worth waking for.
@@ -195,6 +196,18 @@ def test_loops_of_either_kind_of_body(op: str) -> None:
         assert "loop/body: onnxruntime: 2 steps" in prepared.pieces
     else:
         assert prepared.pieces == ("onnxruntime: all 2 steps",)
+
+
+@pytest.mark.parametrize("op", ["Neg", SLOW])
+def test_state_comes_in_and_goes_out(op: str) -> None:
+    chain = Chain("x")
+    chain.specs["v"] = Spec(FLOAT32, (WIDE, WIDE))
+    after = chain.add("Add", "v", chain.add(op, chain.add(FAST, "x", "v")))
+    chain.add("Neg", after)
+    program = replace(chain.program("v3"), state=(State("v", "v", after, None),))
+    x, v = np.random.default_rng(3).uniform(0.1, 0.2, (2, WIDE, WIDE)).astype(np.float32)
+    for mine, theirs in zip(Auto().prepare(program)([x, v]), Numpy().prepare(program)([x, v]), strict=True):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-5)
 
 
 def test_what_no_engine_takes_is_said_before_the_run() -> None:

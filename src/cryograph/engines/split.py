@@ -141,7 +141,7 @@ class Auto:
         steps = tuple(program.steps[index] for index in group)
         part = Program(inputs, outputs, steps, program.constants, program.specs)
         heavy = any(step.op in HEAVY or step.bodies for step in steps)
-        settings = self.settings if heavy else SessionSettings(threads=1)
+        settings = replace(self.settings, spin=False) if heavy else SessionSettings(threads=1)
         return Piece(part, Session(improve(lowering.graph(group, inputs, outputs)), settings))
 
 
