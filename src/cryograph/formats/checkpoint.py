@@ -6,26 +6,22 @@ import os
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from google.protobuf.message import DecodeError
-
-from ..base.errors import DamagedError, Error, FileError, InputError, UnknownNameError, WrongKindError, nearest
+from ..base.errors import Error, FileError, InputError, UnknownNameError, WrongKindError, nearest
 from ..base.files import Path, is_dir, is_file, join, list_dir, make_dir, open_file
 from ..base.tensors import Tensor, tensor_like
 from ..wire import messages as pb
 from ..wire.table import is_table
 from .bundle_values import OpaqueTensor
-from .checkpoint_v1 import SliceTable, write_slice_table
-from .checkpoint_v2 import Bundle, write_bundle
-from .state import STATE_FILE, latest_checkpoint, read_state
+from .checkpoint_v1 import SHARD, SliceTables, write_slice_tables
+from .checkpoint_v2 import MAX_SHARDS, Bundle, write_bundle
+from .object_paths import OBJECT_GRAPH_KEY, object_paths
+from .parsing import parse
+from .state import STATE_FILE, base_name, find_checkpoints, has_checkpoint, latest_checkpoint, read_state
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike
-
-OBJECT_GRAPH_KEY = "_CHECKPOINTABLE_OBJECT_GRAPH"
-"""The entry in which TF2 keeps the tree of objects that the values belong to."""
 
 DATA_FILE = re.compile(r"^(?P<prefix>.*)\.data-\d{5}-of-\d{5}$", re.DOTALL)
 
@@ -34,22 +30,32 @@ class Checkpoint(Mapping[str, Tensor]):
     """A checkpoint, open for reading: `ckpt["w"]` is a Tensor whose values stay in the file until they are asked for.
 
     `path` may be the prefix (also the empty name: `dir/`), any member file, the directory (then the latest) or its
-    `checkpoint` file. `prefix` is what was found, `version` 1 or 2. Checksums are checked when a tensor is read.
+    `checkpoint` file, local or remote. `prefix` is what was found, `version` 1 or 2.
+
+    Opening reads names, dtypes and shapes only. A tensor's checksum is checked when its values are first read, by
+    `numpy()` or by `chunks()`: DamagedError when it fails. FileError when nothing is there, WrongKindError for another
+    kind of file, UnknownNameError (which is a KeyError too) with the nearest names for a wrong name.
     """
 
     def __init__(self, path: Path) -> None:
         self.prefix = find_prefix(path)
         self._object_graph: pb.TrackableObjectGraph | None = None
-        self._open: Bundle | SliceTable
+        self._mapped: dict[str, Tensor] = {}
+        self._open: Bundle | SliceTables
         if is_file(f"{self.prefix}.index"):
             self._open, self.version = Bundle(self.prefix), 2
         else:
-            self._open, self.version = SliceTable(self.prefix), 1
+            self._open, self.version = SliceTables(self.prefix), 1
 
     def __getitem__(self, name: str) -> Tensor:
+        if name in self._mapped:
+            return self._mapped[name]
         if name not in self._open.entries:
-            raise UnknownKeyError(f"{self.prefix} has no tensor {name!r}." + nearest(name, self._open.entries))
-        return self._open.tensor(name)
+            raise UnknownKeyError(f"{self.prefix} has no tensor {name!r}." + nearest(str(name), self._open.entries))
+        tensor = self._open.tensor(name)
+        if tensor.content is not None:  # costs no memory when kept, and its checksum is checked only once
+            self._mapped[name] = tensor
+        return tensor
 
     def __iter__(self) -> Iterator[str]:
         return iter(self._open.entries)
@@ -63,69 +69,45 @@ class Checkpoint(Mapping[str, Tensor]):
     @property
     def shards(self) -> list[str]:
         """The paths of the files that hold values."""
-        return self._open.shards if isinstance(self._open, Bundle) else [self.prefix]
+        return self._open.shards
 
     def layout(self) -> list[list[str]]:
-        """The names in each data file, in the order of their bytes."""
-        if not isinstance(self._open, Bundle):
-            return [list(self)]
-        runs: list[list[str]] = [[] for _ in self.shards]
-        for name, entry in sorted(self._open.entries.items(), key=lambda item: item[1].offset):
-            runs[entry.shard_id if 0 <= entry.shard_id < len(runs) else 0].append(name)
-        return runs
+        """The names in each data file, in the order of their bytes; for version 1 all names."""
+        return self._open.layout() if isinstance(self._open, Bundle) else [list(self)]
 
     @property
     def object_graph(self) -> pb.TrackableObjectGraph | None:
         """The tree of objects that TF2 saved, or None."""
         if self._object_graph is None and OBJECT_GRAPH_KEY in self:
-            data = self[OBJECT_GRAPH_KEY].numpy().item()
-            try:
-                self._object_graph = pb.TrackableObjectGraph.FromString(data)
-            except DecodeError as error:
-                raise DamagedError(f"{self.prefix}: its object graph cannot be read.") from error
+            tensor = self[OBJECT_GRAPH_KEY]
+            data = tensor.numpy().item() if tensor.dtype.is_string and tensor.shape == () else b"\xff"
+            self._object_graph = parse(pb.TrackableObjectGraph, data, self.prefix, OBJECT_GRAPH_KEY.encode())
         return self._object_graph
 
     @property
     def object_paths(self) -> dict[str, str]:
         """For each key of a TF2 checkpoint: the attributes by which its object is reached from the root
-        (`model.layers.0.kernel`), the shortest of several ways."""
+        (`model.layers.0.kernel`), the shortest of several ways. Empty for other checkpoints."""
         graph = self.object_graph
-        if graph is None:
-            return {}
-        paths: dict[int, str] = {0: ""}
-        waiting = [0]
-        found: dict[str, str] = {}
-        for node in waiting:
-            if not 0 <= node < len(graph.nodes):
-                raise DamagedError(f"{self.prefix}: its object graph mentions the object {node} of {len(graph.nodes)}.")
-            entry = graph.nodes[node]
-            for attribute in entry.attributes:
-                if attribute.checkpoint_key:
-                    found.setdefault(attribute.checkpoint_key, paths[node] or "(root)")
-            for child in entry.children:
-                if child.node_id not in paths:
-                    name = f"{paths[node]}.{child.local_name}" if paths[node] else child.local_name
-                    paths[child.node_id] = name
-                    waiting.append(child.node_id)
-        return found
+        return {} if graph is None else object_paths(graph, self.prefix)
 
     def verify(self) -> CheckpointReport:
         """Reads everything and checks every size and checksum; the report lists what is wrong, each in a sentence."""
         problems: list[str] = []
         for name in self:
             try:
-                tensor = self[name]
+                tensor = self._open.tensor(name)
                 if isinstance(tensor, OpaqueTensor):
-                    continue
-                if tensor.content is not None:
+                    for _ in tensor.stored():
+                        pass
+                elif tensor.dtype.itemsize:
                     for _ in tensor.chunks():
                         pass
                 else:
                     tensor.numpy()
             except Error as error:
                 problems.append(str(error))
-        if isinstance(self._open, Bundle):
-            problems += _overlaps(self._open)
+        problems += self._open.complaints()
         return CheckpointReport(self.prefix, len(self), tuple(dict.fromkeys(problems)))
 
     def __repr__(self) -> str:
@@ -153,18 +135,14 @@ class CheckpointReport:
         return not self.problems
 
 
-def _overlaps(bundle: Bundle) -> list[str]:
-    """Entries that share bytes of a data file, and data files that are missing."""
-    problems = [f"{path} is missing" for path in bundle.shards if not is_file(path)]
-    spans = sorted(
-        (entry.shard_id, entry.offset, entry.offset + entry.size, name)
-        for name, entry in bundle.entries.items()
-        if entry.size and not entry.slices
-    )
-    for (shard, _, end, name), (next_shard, start, _, other) in pairwise(spans):
-        if shard == next_shard and start < end:
-            problems.append(f"{bundle.index.name}: {name!r} and {other!r} share bytes of data file {shard}")
-    return problems
+def is_whole(prefix: str) -> bool:
+    """Whether a checkpoint is there with all of its files, each as long as its index says. No value is read."""
+    try:
+        if is_file(f"{prefix}.index"):
+            return Bundle(prefix).is_whole
+        return bool(SliceTables(prefix).entries)
+    except Error:
+        return False
 
 
 def find_prefix(path: Path) -> str:
@@ -181,6 +159,9 @@ def find_prefix(path: Path) -> str:
         return _of_file(name)
     if is_dir(name):
         return _of_directory(name)
+    sharded = _sharded(name)
+    if sharded is not None:
+        return sharded
     raise FileError(f"There is no checkpoint at {name}: neither {name}.index nor a file or directory of that name.")
 
 
@@ -188,35 +169,65 @@ def _without(name: str, suffix: str) -> str | None:
     return name[: -len(suffix)] if name.endswith(suffix) else None
 
 
+def _split(name: str) -> tuple[str, str]:
+    """The directory of a path ("." when it names none) and the last part."""
+    base = base_name(name)
+    return name[: len(name) - len(base)] or ".", base
+
+
 def _of_file(name: str) -> str:
-    base = re.split(r"[/\\]", name)[-1]
-    directory = name[: -len(base)].rstrip("/") or "."
-    if base == STATE_FILE:
+    directory, base = _split(name)
+    if base == STATE_FILE and not is_table(open_file(name)):
         return _of_directory(directory)
-    file = open_file(name)
-    if is_table(file):
-        return name
-    if name.endswith(".meta"):
-        raise FileError(f"{name} is a graph; its checkpoint ({name.removesuffix('.meta')}.index) is not beside it.")
+    if is_table(open_file(name)):
+        shard = SHARD.fullmatch(name)
+        whole = f"{shard['base']}-?????-of-{shard['count']}" if shard else name
+        return whole if has_checkpoint(whole) else name
+    bare = _without(name, ".meta")
+    if bare is not None:
+        found = bare if is_file(bare) and is_table(open_file(bare)) else _sharded(bare)
+        if found is None:
+            raise FileError(f"{name} is a graph; its checkpoint ({bare}.index) is not beside it.")
+        return found
     raise WrongKindError(f"{name} is not a checkpoint: it does not end as a table does.")
+
+
+def _sharded(name: str) -> str | None:
+    """The sharded checkpoint of version 1 that a name means: its own name, or that without the shards' part."""
+    directory, base = _split(name)
+    if SHARDED_NAME.search(base):
+        if has_checkpoint(name):
+            return name
+        raise FileError(f"There is no checkpoint at {name}: some of its files are missing.")
+    if not is_dir(directory):
+        return None
+    counts = {m["count"] for n in list_dir(directory) if (m := SHARD.fullmatch(n)) is not None and m["base"] == base}
+    wholes = [f"{name}-?????-of-{count}" for count in sorted(counts)]
+    return next((whole for whole in wholes if has_checkpoint(whole)), None)
+
+
+SHARDED_NAME = re.compile(r"-\?{5}-of-\d{5}$")
 
 
 def _of_directory(name: str) -> str:
     if is_file(join(name, ".index")):  # saved under the empty name
         return join(name, "")
-    latest = latest_checkpoint(name)
-    if latest is not None:
-        return latest
     state = read_state(name)
     if state is not None and state.model_checkpoint_path:
-        raise FileError(f"{name}/{STATE_FILE} names {state.model_checkpoint_path}, which is not there.")
+        latest = latest_checkpoint(name)
+        if latest is None:
+            raise FileError(f"{join(name, STATE_FILE)} names {state.model_checkpoint_path}, which is not there.")
+        return latest
     inside = join(name, "variables", "variables")
+    found = find_checkpoints(name)
+    if found:
+        # Steps in the names, or files of version 2, tell which is the latest; files of other names do not.
+        if len(found) > 1 and not is_file(f"{found[-1]}.index"):
+            raise FileError(f"{name} holds several checkpoints; name one: {', '.join(found[:5])}.")
+        return found[-1]
     if is_file(f"{inside}.index"):
         return inside
-    tables = [join(name, n) for n in list_dir(name) if is_file(join(name, n)) and is_table(open_file(join(name, n)))]
-    if len(tables) == 1:
-        return tables[0]
-    raise FileError(f"There is no checkpoint in {name}." + (nearest("", tables) if tables else ""))
+    raise FileError(f"There is no checkpoint in {name}.")
 
 
 def save_checkpoint(
@@ -224,34 +235,39 @@ def save_checkpoint(
     tensors: Mapping[str, ArrayLike | Tensor],
     shards: int = 1,
     version: int = 2,
+    object_graph: pb.TrackableObjectGraph | bytes | None = None,
     slices: Mapping[str, str] | None = None,
 ) -> str:
     """Writes a checkpoint and gives its prefix. Tensors that lie in files are streamed, not loaded.
 
     Version 2 writes `PREFIX.index` and `shards` data files, filled in the order of `tensors`, as evenly as names allow;
-    version 1 one file. `slices` gives for keys that hold parts of a partitioned tensor its name and slice ("w 4 3
-    0,2:-"). The index takes its name last: a crash leaves an older checkpoint of that prefix, or none.
+    version 1 one file, or with `shards` several and the prefix `PREFIX-?????-of-00002`. `object_graph` is stored as
+    TF2 does, behind the last tensor. `slices` gives for keys that hold parts of a partitioned tensor its name and slice
+    ("w 4 3 0,2:-").
+
+    All is written under temporary names, flushed to disk and renamed, the index last: after a crash there is the old
+    checkpoint of that prefix, none, or the new one. InputError for names or dtypes that a checkpoint cannot hold.
     """
     name = os.fspath(prefix)
     held = {key: tensor_like(value) for key, value in tensors.items()}
-    directory = name[: -len(re.split(r"[/\\]", name)[-1]) or None] if name else ""
-    if directory:
+    if object_graph is not None:
+        data = object_graph if isinstance(object_graph, bytes) else object_graph.SerializeToString(deterministic=True)
+        held[OBJECT_GRAPH_KEY] = tensor_like(data)
+    directory, _ = _split(name)
+    if directory != ".":
         make_dir(directory)
     if version == 1:
-        if shards != 1:
-            raise InputError("A checkpoint of version 1 is one file; shards must be 1.")
-        write_slice_table(name, held, slices)
-    elif version == 2:
-        write_bundle(name, held, _share_out(held, shards), slices)
-    else:
+        return write_slice_tables(name, held, _share_out(held, shards), slices)
+    if version != 2:
         raise InputError(f"There is no checkpoint of version {version}; 1 and 2 are possible.")
+    write_bundle(name, held, _share_out(held, shards), slices)
     return name
 
 
 def _share_out(tensors: Mapping[str, Tensor], shards: int) -> list[list[str]]:
     """Names for each shard: contiguous runs of about the same number of bytes."""
-    if not 1 <= shards <= 99_999:
-        raise InputError(f"A checkpoint has 1 to 99999 data files, not {shards}.")
+    if not 1 <= shards <= MAX_SHARDS:
+        raise InputError(f"A checkpoint has 1 to {MAX_SHARDS} data files, not {shards}.")
     total = sum(max(t.nbytes, 1) for t in tensors.values())
     runs: list[list[str]] = [[] for _ in range(shards)]
     done = 0

@@ -19,31 +19,25 @@ import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import IO, TypeVar
-
-from google.protobuf.message import DecodeError, Message
+from typing import IO
 
 from ..base.dtypes import DTYPES, DType
-from ..base.errors import DamagedError, FileError, InputError, LimitError, UnsupportedError
+from ..base.errors import DamagedError, FileError, InputError, UnsupportedError
 from ..base.files import File, atomic_write, is_file, is_remote, join, list_dir, open_file, remove_file
 from ..base.shapes import element_count, show
 from ..base.tensors import Tensor
-from ..graph.attrs import shape_of, shape_proto
+from ..graph.attrs import shape_proto
 from ..wire import messages as pb
 from ..wire.crc import crc32c, mask, unmask
 from ..wire.table import Table, TableWriter
-from ..wire.tensor_proto import MAX_NUMPY_RANK
 from .bundle_values import OpaqueTensor, decode_strings, encoded_strings
+from .parsing import parse, whole_shape
 from .partitioned import Part, PartitionedTensor
 from .slices import TensorSlice
 
 VERSION = 1
 MAX_SHARDS = 99_999
 """The most that the five digits of a shard's name can count."""
-MAX_ELEMENTS = 1 << 60
-"""No tensor has more elements, with empty dimensions counted as one: numpy counts in 64 bits."""
-
-_M = TypeVar("_M", bound=Message)
 
 
 def index_path(prefix: str) -> str:
@@ -72,22 +66,17 @@ class Bundle:
         header: pb.BundleHeaderProto | None = None
         for key, value in Table(self.index):
             if not key:
-                header = self._parse(pb.BundleHeaderProto, key, value)
+                header = parse(pb.BundleHeaderProto, value, self.index.name)
             elif key.startswith(b"\0"):
-                self.slices[key] = self._parse(pb.BundleEntryProto, key, value)
+                self.slices[key] = parse(pb.BundleEntryProto, value, self.index.name, key)
             else:
-                self.entries[key.decode("utf-8", "surrogateescape")] = self._parse(pb.BundleEntryProto, key, value)
+                self.entries[key.decode("utf-8", "surrogateescape")] = parse(
+                    pb.BundleEntryProto, value, self.index.name, key
+                )
         if header is None:
             raise DamagedError(f"{self.index.name}: has no header; it is not the index of a checkpoint of version 2.")
         self.header = header
         self._check_header()
-
-    def _parse(self, kind: type[_M], key: bytes, value: bytes) -> _M:
-        try:
-            return kind.FromString(value)
-        except DecodeError as error:
-            name = f"entry {key[:80]!r}" if key else "header"
-            raise DamagedError(f"{self.index.name}: the {name} cannot be read.") from error
 
     def _check_header(self) -> None:
         header, name = self.header, self.index.name
@@ -129,7 +118,7 @@ class Bundle:
     def tensor(self, name: str) -> Tensor:
         """The tensor of an entry; values stay in the data file. A partitioned one is put together when asked for."""
         entry, where = self.entries[name], self.where(name)
-        dtype, shape = _dtype(entry, where), _whole_shape(entry, where)
+        dtype, shape = _dtype(entry, where), whole_shape(entry.shape, where)
         if not entry.slices:
             return self._stored(entry, dtype, shape, where)
         if not dtype.itemsize and not dtype.is_string:
@@ -152,8 +141,8 @@ class Bundle:
         if entry is None:
             raise DamagedError(f"{where}: its slice {part} of {len(self.entries[name].slices)} is missing.")
         sizes = part.sizes(shape)
-        if _dtype(entry, where) != dtype or _whole_shape(entry, where) != sizes:
-            came = f"{_dtype(entry, where)} {show(_whole_shape(entry, where))}"
+        if _dtype(entry, where) != dtype or whole_shape(entry.shape, where) != sizes:
+            came = f"{_dtype(entry, where)} {show(whole_shape(entry.shape, where))}"
             raise DamagedError(f"{where}: its slice {part} is {came}; {dtype} {show(sizes)} was expected.")
         return box, self._stored(entry, dtype, sizes, f"{where}, slice {part}")
 
@@ -235,19 +224,6 @@ def _dtype(entry: pb.BundleEntryProto, where: str) -> DType:
     if dtype is None or dtype.number == 0:
         raise DamagedError(f"{where}: has the unknown dtype {entry.dtype}.")
     return dtype.base
-
-
-def _whole_shape(entry: pb.BundleEntryProto, where: str) -> tuple[int, ...]:
-    try:
-        shape = shape_of(entry.shape)
-    except LimitError as error:
-        raise LimitError(f"{where}: {error}") from error
-    if shape is None or None in shape:
-        raise DamagedError(f"{where}: has the shape {show(shape)}; stored tensors have a whole one.")
-    whole = tuple(size for size in shape if size is not None)
-    if len(whole) > MAX_NUMPY_RANK or element_count(max(size, 1) for size in whole) >= MAX_ELEMENTS:
-        raise LimitError(f"{where}: has the shape {show(whole)}, which numpy cannot hold.")
-    return whole
 
 
 def _crc_check(stored: int, where: str) -> Callable[[Iterator[bytes]], Iterator[bytes]]:

@@ -39,6 +39,8 @@ RESTART_INTERVAL = 16
 NO_COMPRESSION, SNAPPY = 0, 1
 LARGE_BLOCK = 1 << 20
 """A block of more bytes is not loaded to find a key in it; it holds a tensor of a V1 checkpoint."""
+KEPT_BLOCKS = 4
+"""Blocks whose keys are remembered when single keys are looked for."""
 MAX_WALKED = 1 << 16
 """Entries of a large block: its last one made it large, and those before it have fewer than BLOCK_SIZE bytes."""
 MAX_KEY_BYTES = 1 << 25
@@ -75,7 +77,7 @@ class Table:
         _, position = self._handle(footer, 0, file.size - FOOTER_SIZE)
         (offset, size), _ = self._handle(footer, position, file.size - FOOTER_SIZE)
         self._checked: set[int] = set()
-        self._recent: tuple[int, dict[bytes, Span]] = (-1, {})
+        self._recent: dict[int, dict[bytes, Span]] = {}
         self._keys: list[bytes] = []
         self._blocks: list[tuple[int, int]] = []
         for key, value in self._entries(self._load(offset, size), offset):
@@ -184,14 +186,16 @@ class Table:
                 yield key, value
 
     def find(self, key: bytes) -> Value | None:
-        """Where the value of a key lies, None when the table has no such key. A small block is checked and kept until
-        another one is asked for; a large one is not loaded, and not checked before `check` is called."""
+        """Where the value of a key lies, None when the table has no such key. A small block is checked; a large one is
+        not loaded, and not checked before `check` is called."""
         block = bisect.bisect_left(self._keys, key)
         if block == len(self._keys):
             return None
-        if self._recent[0] != block:
-            self._recent = block, self._located(block)
-        span = self._recent[1].get(key)
+        if block not in self._recent:
+            if len(self._recent) == KEPT_BLOCKS:
+                del self._recent[next(iter(self._recent))]
+            self._recent[block] = self._located(block)
+        span = self._recent[block].get(key)
         return None if span is None else Value(span, block)
 
     def check(self, block: int) -> None:
