@@ -8,6 +8,7 @@ from . import (
     blocks,
     boxes,
     casts,
+    choosing,
     control,
     elementwise,
     images,
@@ -26,7 +27,21 @@ from . import (
 from .context import Rule
 
 FAMILIES = (
-    *(activations, arrays, blocks, boxes, casts, control, elementwise, images, indexing, losses, matrices, norms),
+    *(
+        activations,
+        arrays,
+        blocks,
+        boxes,
+        casts,
+        choosing,
+        control,
+        elementwise,
+        images,
+        indexing,
+        losses,
+        matrices,
+        norms,
+    ),
     *(products, random, reductions, segments, slices, tables, windows),
 )
 
