@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from cryograph.base.errors import UnsupportedError
 from cryograph.program.check import complaints
 from cryograph.program.program import Program, Step
 
@@ -42,7 +43,10 @@ def evaluate(program: Program, given: Sequence[Any]) -> list[Array]:
 
 def fold(step: Step, inputs: Sequence[Array]) -> list[Array]:
     """What `build_program` is lent in tests."""
-    return apply(step, list(inputs))
+    try:
+        return apply(step, list(inputs))
+    except (TypeError, ValueError, IndexError, KeyError) as error:
+        raise UnsupportedError(f"{step.op}: {error}") from error
 
 
 def apply(step: Step, inputs: list[Any]) -> list[Any]:

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ..base.dtypes import DTYPES
-from ..base.errors import InputError, MissingWeightsError, UnknownNameError
+from ..base.errors import InputError, MissingWeightsError, UnknownNameError, UnsupportedError
 from ..base.shapes import show
 from ..graph.document import Document
 from ..graph.graph import Graph
@@ -28,6 +28,7 @@ from .holders import MISSING
 from .program import Program, Spec, State, Step
 from .resolve import StatePart, resolve
 from .settle import settle
+from .state import READING, WRITING
 from .structure import structure
 
 PLACEHOLDERS = INPUT_OPS - {"PlaceholderWithDefault"}
@@ -94,6 +95,7 @@ def build_program(
     if inputs is None:
         _placeholders_as_inputs(settled, graph, len(state))
     _require_fed(settled, graph)
+    _require_resolved(settled)
     _require_values(settled, document, () if all_state else state)
     program = program_of(settled)
     if not state:
@@ -206,6 +208,19 @@ def _require_fed(draft: Draft, graph: Graph) -> None:
             f"The outputs come from an input pipeline, which cannot be run: {', '.join(pipelines)}. "
             "Feed what it would give: inputs=[" + ", ".join(repr(name) for name in pipelines) + "]."
         )
+
+
+def _require_resolved(draft: Draft) -> None:
+    """UnsupportedError when something reads or writes behind a handle that leads to no variable and no table."""
+    for inner in draft.drafts():
+        for op in inner.ops.values():
+            if op.op == "LookupTableFindV2" and len(op.inputs) == 4:  # what lookups become
+                continue
+            if op.op in READING or op.op in WRITING:
+                handle = op.inputs[0] if op.inputs else ""
+                raise UnsupportedError(
+                    f"{op} uses the handle {handle!r}, which does not come from a variable or a table of the model."
+                )
 
 
 def _read(draft: Draft) -> set[str]:

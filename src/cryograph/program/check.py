@@ -7,12 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
-from ..base.dtypes import RESOURCE
+from ..base.dtypes import DTYPES, RESOURCE
 from ..base.shapes import compatible, show
 from ..graph.attrs import AttrPlaceholder, FuncRef
 from ..ops.signatures import signature
 from .draft import BRANCHES, LOOPS
 from .program import Program, Step
+
+UNKNOWN = DTYPES[0]
+"""The dtype of values behind an op that nobody knows."""
 
 Rule = Callable[[Program], Iterator[str]]
 
@@ -140,7 +143,7 @@ def _fits(
         for a, b in zip(inner, outer, strict=True):
             here, there = body.specs.get(a), program.specs.get(b)
             if here is not None and there is not None:
-                if here.dtype != there.dtype:
+                if here.dtype != there.dtype and UNKNOWN not in (here.dtype, there.dtype):
                     yield f"{where} {verb} {a!r} as {here.dtype}, where the step has {there.dtype}"
                 elif not compatible(here.shape, there.shape):
                     yield f"{where} {verb} {a!r} as {show(here.shape)}, where the step has {show(there.shape)}"

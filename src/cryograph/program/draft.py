@@ -38,6 +38,8 @@ class Op:
     @property
     def outputs(self) -> list[str]:
         """The values that it makes."""
+        if self.count == 1:
+            return [f"{self.key}:0"]
         return [f"{self.key}:{i}" for i in range(self.count)]
 
     def __str__(self) -> str:

@@ -234,6 +234,8 @@ class _Reading:
 
     def values(self, text: str, reader: str) -> list[str]:
         """The values that an input's text stands for: one, or all of a list argument in a function."""
+        if not self._in_function and text in self._body.nodes:
+            return [f"{text}:0"]
         name, _, rest = text.partition(":")
         if not self._in_function:
             index = rest or "0"

@@ -215,10 +215,8 @@ class _Writer:
                 facts = [fact if i in unchanged else Fact(fact.dtype) for i, fact in zip(places, facts, strict=True)]
             turned = self._settler.settle(body, facts)
             after = [turned.facts[value] for value in turned.results]
-            for fact, found in zip(facts, after, strict=True):
-                _require_same(op, fact, found)
             joined = [
-                fact if i in unchanged else join_facts(fact, found)
+                fact if i in unchanged else _join(op, fact, found)
                 for i, fact, found in zip(places, facts, after, strict=True)
             ]
             if all(map(same, joined, facts)) or turn == MAX_TURNS or self._settler.budget < 0:
@@ -244,11 +242,6 @@ def _unchanged(body: Draft) -> set[int]:
     return found
 
 
-def _require_same(op: Op, a: Fact, b: Fact) -> None:
-    if a.dtype is not None and b.dtype is not None and a.dtype != b.dtype:
-        raise GraphError(f"{op} gives now {a.dtype}, now {b.dtype}; its bodies must agree.")
-
-
 def _without_value(fact: Fact) -> Fact:
     return Fact(fact.dtype, fact.shape, None, fact.holds)
 
@@ -256,9 +249,17 @@ def _without_value(fact: Fact) -> Fact:
 def _joined(op: Op, facts: Sequence[Fact]) -> Fact:
     result = facts[0]
     for fact in facts[1:]:
-        _require_same(op, result, fact)
-        result = join_facts(result, fact)
+        result = _join(op, result, fact)
     return result
+
+
+def _join(op: Op, a: Fact, b: Fact) -> Fact:
+    """What two facts of one value have in common; a dtype that only one knows is that of both."""
+    dtype = a.dtype or b.dtype
+    if b.dtype not in (None, dtype):
+        raise GraphError(f"{op} gives now {a.dtype}, now {b.dtype}; its bodies must agree.")
+    found = join_facts(a, b)
+    return found if found.dtype is dtype else Fact(dtype, found.shape, found.value, found.holds)
 
 
 def _elements(op: Op, facts: Sequence[Fact]) -> list[Fact]:
