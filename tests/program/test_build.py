@@ -287,7 +287,7 @@ def test_reference_attributes_and_notes_are_gone() -> None:
 def test_large_and_deep_graphs_build_in_seconds() -> None:
     deep = [placeholder("n0", (2,))] + [node(f"n{i}", "Neg", f"n{i - 1}", T=FLOAT32) for i in range(1, 50_001)]
     document = document_of(*deep)
-    start = time.perf_counter()
+    start = time.process_time()
     program = build_program(document, ["n50000"])
     assert len(program.steps) == 50_000
     wide = [placeholder("x", (2,)), const("c", [1.0, 2.0])]
@@ -297,4 +297,4 @@ def test_large_and_deep_graphs_build_in_seconds() -> None:
     document = document_of(*wide)
     program = build_program(document, ["y"])
     assert len(program.steps) == 100_001
-    assert time.perf_counter() - start < 30
+    assert time.process_time() - start < 30
