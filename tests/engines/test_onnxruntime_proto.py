@@ -30,11 +30,16 @@ def repeated(field: Any) -> bool:
     return bool(field.is_repeated) if hasattr(field, "is_repeated") else field.label == field.LABEL_REPEATED
 
 
+def packed(field: Any) -> bool:
+    """Protobuf before 5 has the option only, which both schemas state where it is on."""
+    return bool(field.is_packed) if hasattr(field, "is_packed") else field.GetOptions().packed
+
+
 def check(mine: Any, other: Any) -> None:
     for field in mine.fields:
         twin = other.fields_by_name[field.name]
         assert (field.number, field.type, repeated(field)) == (twin.number, twin.type, repeated(twin))
-        assert field.is_packed == twin.is_packed
+        assert packed(field) == packed(twin)
         assert (field.containing_oneof is None) == (twin.containing_oneof is None)
     for enum in mine.enum_types:
         values = {value.name: value.number for value in other.enum_types_by_name[enum.name].values}
