@@ -173,11 +173,11 @@ def test_a_contradiction_is_told_and_nothing_more_is_known() -> None:
     ],
 )
 def test_nonsense_is_never_an_error(op: str, inputs: list[str], attrs: dict[str, Any]) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     inference = infer(single(op, inputs, attrs))
     for fact in inference.outputs("op"):
         assert fact.value is None or fact.value.size <= 4096
-    assert time.perf_counter() - start < 1
+    assert time.process_time() - start < 1
 
 
 def test_a_placeholder_of_old_of_shape_nothing_is_unknown() -> None:
@@ -380,9 +380,9 @@ def test_functions_that_double_at_each_level_end() -> None:
         ]
         made.add_function(function(f"f{level}", {"v": FLOAT32}, {"r": FLOAT32}, nodes, r="b:output:0"))
     made.add_function(function("f50", {"v": FLOAT32}, {"r": FLOAT32}, [], r="v"))
-    start = time.perf_counter()
+    start = time.process_time()
     assert infer(made).dtype("op") == FLOAT32
-    assert time.perf_counter() - start < 20
+    assert time.process_time() - start < 20
 
 
 def test_deep_calls_end() -> None:
@@ -407,9 +407,9 @@ def test_time_grows_with_the_number_of_nodes() -> None:
 
     def seconds(count: int) -> float:
         made = chain(count)
-        start = time.perf_counter()
+        start = time.process_time()
         assert infer(made).shape(f"r{count - 1}") == (None, 3)
-        return time.perf_counter() - start
+        return time.process_time() - start
 
     seconds(100)
     assert seconds(20_000) < 25 * seconds(2_000) + 0.2
