@@ -2,6 +2,10 @@
 
 A program is a list of steps over named values, each value written once and before it is read. If, While and Case hold
 their bodies as programs of their own. Variables and tables are state: their values come in and go out like any other.
+
+Some ops mean something else than in a graph, as no handle is left (`state` and `arrays` have the tables): an op that
+writes variables takes their values and gives the new ones before its own outputs; LookupTableFindV2 takes the keys and
+values of its table first; TensorArrays are lists (TensorList ops) that flow.
 """
 
 from __future__ import annotations
@@ -17,7 +21,7 @@ from ..base.tensors import Tensor
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """What is known of a value before anything runs."""
+    """What is known of a value before anything runs. Behind an op that nobody knows the dtype is `DTYPES[0]`."""
 
     dtype: DType
     shape: Shape
