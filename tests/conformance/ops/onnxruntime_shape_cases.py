@@ -191,6 +191,7 @@ def reductions() -> Iterator[Case]:
     for kind in (F, N):
         yield case("TopKV2", np.asarray([[3, 1, 3, 2, 5, 1], [2, 2, 2, 2, 2, 2]], kind), N(4), fixed=(1,))
         yield case("TopKV2", np.asarray([[3, 1, 3, 2, 5, 1], [2, 2, 2, 2, 2, 2]], kind), N(4))
+    yield case("InTopK", floats(4, 5), ivec(1, 4, 0, 7), k=2)
     yield case("InTopKV2", floats(4, 5), ivec(1, 4, 0, 2), N(2))
     yield case("InTopKV2", np.asarray([[1, INF, 2], [1, 3, 3]], F), ivec(1, 2), N(1))
     for axis, exclusive, reverse in itertools.product((0, -1), (False, True), (False, True)):

@@ -115,15 +115,25 @@ def top_k(g: Builder, step: Step, x: Value, *, k: int, sorted: bool = True) -> l
 
 
 def in_top_k_v2(g: Builder, step: Step, predictions: Value, targets: Value, k: Value) -> Value:
-    """Whether fewer than k classes are strictly above the target's; nothing that is not finite is in."""
-    index = g.unsqueeze(g.int64(targets), [1])
-    score = g.op("GatherElements", predictions, index, axis=1)
+    """Whether fewer than k classes are strictly above the target's. A target that is no class is not in, nor is one in a
+    row with a score that is not finite."""
+    shape = targets.shape
+    index, classes = g.int64(targets), g.sizes(predictions, [1])
+    lowest, last = g.ints([0]), g.op("Sub", classes, g.ints([1]))
+    inside = g.op("Max", g.op("Min", index, last, shape=shape), lowest, shape=shape)
+    score = g.op("GatherElements", predictions, g.unsqueeze(inside, [1]), axis=1, shape=(predictions.size(0), 1))
     above = g.cast(g.op("Greater", predictions, score, dtype=BOOL, shape=predictions.shape), INT64)
-    count = g.op("ReduceSum", above, g.ints([1]), keepdims=0)
-    inside = g.op("Less", count, g.int64(k), dtype=BOOL)
-    zero = g.op("Sub", score, score)
-    finite = g.squeeze(g.op("Equal", zero, g.like(0, score), dtype=BOOL, shape=(predictions.size(0), 1)), [1])
-    return g.op("And", inside, finite, shape=targets.shape)
+    count = g.op("ReduceSum", above, g.ints([1]), keepdims=0, shape=shape)
+    few = g.op("Less", count, g.int64(k), dtype=BOOL, shape=shape)
+    zeros = g.op("Sub", predictions, predictions, shape=predictions.shape)
+    flags = g.cast(g.op("Equal", zeros, g.like(0, score), dtype=BOOL, shape=predictions.shape), UINT8)
+    finite = g.cast(g.op("ReduceMin", flags, g.ints([1]), keepdims=0, shape=shape), BOOL)
+    valid = g.op("Equal", inside, index, dtype=BOOL, shape=shape)
+    return g.op("And", g.op("And", few, finite, shape=shape), valid, shape=shape)
+
+
+def in_top_k(g: Builder, step: Step, predictions: Value, targets: Value, *, k: int) -> Value:
+    return in_top_k_v2(g, step, predictions, targets, g.const(k, INT64))
 
 
 def cumsum(g: Builder, step: Step, x: Value, axis: Value, *, exclusive: bool = False, reverse: bool = False) -> Value:
@@ -137,6 +147,7 @@ LOWERINGS: Table = {
     "ArgMin": _arg("ArgMin"),
     "Cumsum": cumsum,
     "EuclideanNorm": norm,
+    "InTopK": in_top_k,
     "InTopKV2": in_top_k_v2,
     "Max": _plain("ReduceMax"),
     "Mean": mean,
