@@ -1,7 +1,9 @@
-"""Matrix products, biases and Fourier transforms. Narrow floats are multiplied in float32 and rounded once."""
+"""Matrix products, sums of products over named axes, and biases. Narrow floats are multiplied in float32."""
 
 from __future__ import annotations
 
+from math import prod
+from string import ascii_letters
 from typing import Any
 
 import numpy as np
@@ -9,13 +11,13 @@ import numpy as np
 from ...base.errors import RunError
 from ...base.tensors import Array
 from .context import Context, Rule
-from .elementwise import wide
+from .elementwise import given, wide
+from .reductions import total
 
 
-def _transposed(x: Array, transpose: bool, adjoint: bool) -> Array:
-    if adjoint:
-        return np.conj(np.swapaxes(x, -1, -2))
-    return np.swapaxes(x, -1, -2) if transpose else x
+def _transposed(xp: Any, x: Array, transpose: bool, adjoint: bool) -> Array:
+    turned: Array = xp.swapaxes(x, -1, -2) if transpose or adjoint else x
+    return np.asarray(xp.conj(turned)) if adjoint and x.dtype.kind == "c" else turned
 
 
 def _mat_mul(
@@ -28,8 +30,24 @@ def _mat_mul(
     grad_a: bool = False,
     grad_b: bool = False,
 ) -> Array:
-    left, right = _transposed(wide(a), transpose_a, False), _transposed(wide(b), transpose_b, False)
-    return np.asarray(np.matmul(left, right).astype(ctx.dtype, copy=False))
+    if a.ndim != 2 or b.ndim != 2:
+        raise RunError(f"the shapes {list(a.shape)} and {list(b.shape)} are not those of matrices")
+    left, right = _transposed(ctx.xp, wide(a), transpose_a, False), _transposed(ctx.xp, wide(b), transpose_b, False)
+    return given(ctx, ctx.xp.matmul(ready(left), ready(right)))
+
+
+def _sparse_mat_mul(
+    ctx: Context,
+    a: Array,
+    b: Array,
+    *,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    a_is_sparse: bool = False,
+    b_is_sparse: bool = False,
+) -> Array:
+    """A plain product: what is sparse is only a hint."""
+    return _mat_mul(ctx, a, b, transpose_a=transpose_a, transpose_b=transpose_b)
 
 
 def _batch_mat_mul(
@@ -42,83 +60,120 @@ def _batch_mat_mul(
     grad_x: bool = False,
     grad_y: bool = False,
 ) -> Array:
-    left, right = _transposed(wide(x), False, adj_x), _transposed(wide(y), False, adj_y)
-    if left.dtype != right.dtype or left.dtype.itemsize < ctx.dtype.itemsize:
+    if x.ndim < 2 or y.ndim < 2:
+        raise RunError(f"the shapes {list(x.shape)} and {list(y.shape)} hold no matrices")
+    left, right = _transposed(ctx.xp, wide(x), False, adj_x), _transposed(ctx.xp, wide(y), False, adj_y)
+    if left.dtype.kind in "iu":  # small integers are multiplied in the kind of the result
         left, right = left.astype(ctx.dtype), right.astype(ctx.dtype)
-    return np.asarray(np.matmul(left, right).astype(ctx.dtype, copy=False))
+    return given(ctx, ctx.xp.matmul(ready(left), ready(right)))
+
+
+def ready(x: Array) -> Array:
+    """Matrices of which rows or columns lie side by side: numpy multiplies others without its fast library."""
+    if x.ndim >= 2 and x.itemsize not in x.strides[-2:]:
+        return np.ascontiguousarray(x)
+    return x
+
+
+def _labels(part: str, rank: int, rest: str) -> str:
+    """A letter for each dimension; `rest` are those that the dots may stand for, aligned at the end."""
+    before, dots, after = part.partition("...")
+    count = rank - len(before) - len(after)
+    if count < 0 or (not dots and count):
+        raise RunError(f"{part!r} does not name {rank} dimensions")
+    return before + (rest[len(rest) - count :] if count else "") + after
 
 
 def _einsum(ctx: Context, *inputs: Array, equation: bytes) -> Array:
+    """One or two operands; letters that only one of them has and the result has not are summed away first."""
     text = equation.decode().replace(" ", "")
-    made = np.einsum(text, *(wide(x) for x in inputs), optimize=True)
-    return np.asarray(made).astype(ctx.dtype, copy=False)
+    if text.count("->") != 1 or text.count(",") + 1 != len(inputs):
+        raise RunError(f"{text!r} is no equation for {len(inputs)} operands")
+    sides, result = text.split("->")
+    parts = sides.split(",")
+    longest = max(
+        (x.ndim - len(p.replace("...", "")) for p, x in zip(parts, inputs, strict=True) if "..." in p), default=0
+    )
+    free = "".join(letter for letter in ascii_letters if letter not in text)
+    rest = free[:longest]
+    named = [_labels(p, x.ndim, rest) for p, x in zip(parts, inputs, strict=True)]
+    out = result.replace("...", rest)
+    operands = [wide(x) for x in inputs]
+    if len(inputs) > 2:
+        made = np.einsum(f"{','.join(named)}->{out}", *operands, optimize=True)
+        return given(ctx, made)
+    if len(inputs) == 1:
+        return given(ctx, np.einsum(f"{named[0]}->{out}", operands[0]))
+    return given(ctx, _contract(named[0], named[1], out, operands[0], operands[1]))
+
+
+def _contract(a: str, b: str, out: str, x: Array, y: Array) -> Array:
+    """A product of two operands as one product of (batched) matrices."""
+    x, a = _reduced(x, a, b + out)
+    y, b = _reduced(y, b, a + out)
+    batch = [k for k in out if k in a and k in b]
+    summed = [k for k in a if k in b and k not in out]
+    rows, columns = [k for k in a if k not in b], [k for k in b if k not in a]
+    for k in (*batch, *summed):
+        if x.shape[a.index(k)] != y.shape[b.index(k)] and (
+            k in summed or 1 not in (x.shape[a.index(k)], y.shape[b.index(k)])
+        ):
+            raise RunError(f"the sizes {x.shape[a.index(k)]} and {y.shape[b.index(k)]} of {k!r} differ")
+    left = x.transpose([a.index(k) for k in (*batch, *rows, *summed)])
+    right = y.transpose([b.index(k) for k in (*batch, *summed, *columns)])
+    n = len(batch)
+    depth = prod(left.shape[n + len(rows) :])
+    row_sizes, column_sizes = left.shape[n : n + len(rows)], right.shape[n + len(summed) :]
+    made = np.matmul(
+        left.reshape(*left.shape[:n], prod(row_sizes), depth),
+        right.reshape(*right.shape[:n], depth, prod(column_sizes)),
+    )
+    made = made.reshape((*made.shape[:n], *row_sizes, *column_sizes))
+    order = [*batch, *rows, *columns]
+    return np.asarray(made.transpose([order.index(k) for k in out]))
+
+
+def _reduced(x: Array, labels: str, needed: str) -> tuple[Array, str]:
+    """Without what nobody needs, and each letter once."""
+    kept = "".join(dict.fromkeys(k for k in labels if k in needed))
+    return (x, labels) if kept == labels else (np.einsum(f"{labels}->{kept}", x), kept)
 
 
 def _bias_add(ctx: Context, value: Array, bias: Array, *, data_format: bytes = b"NHWC") -> Array:
+    axis = 1 if data_format == b"NCHW" else -1
+    if value.ndim < 2 or bias.shape != (value.shape[axis],):
+        raise RunError(f"a bias of the shape {list(bias.shape)} does not fit {list(value.shape)}")
     if data_format == b"NCHW":
         bias = bias.reshape(-1, *(1,) * (value.ndim - 2))
-    return np.asarray(wide(value) + wide(bias)).astype(ctx.dtype, copy=False)
+    return given(ctx, wide(value) + wide(bias))
 
 
 def _bias_add_v1(ctx: Context, value: Array, bias: Array) -> Array:
-    return np.asarray(wide(value) + wide(bias)).astype(ctx.dtype, copy=False)
+    return _bias_add(ctx, value, bias)
+
+
+def _bias_add_grad(ctx: Context, gradient: Array, *, data_format: bytes = b"NHWC") -> Array:
+    axis = 1 if data_format == b"NCHW" else gradient.ndim - 1
+    return given(ctx, total(ctx.xp, wide(gradient), tuple(i for i in range(gradient.ndim) if i != axis), False))
 
 
 def _cross(ctx: Context, a: Array, b: Array) -> Array:
-    return np.cross(a, b).astype(ctx.dtype)
-
-
-def _fft(function: Any, dimensions: int) -> Rule:
-    def rule(ctx: Context, x: Array) -> Array:
-        return np.asarray(function(x, axes=tuple(range(-dimensions, 0)))).astype(ctx.dtype)
-
-    return rule
-
-
-def _rfft(dimensions: int) -> Rule:
-    def rule(ctx: Context, x: Array, fft_length: Array) -> Array:
-        lengths = _lengths(fft_length, dimensions)
-        return np.fft.rfftn(x, lengths, axes=tuple(range(-dimensions, 0))).astype(ctx.dtype)
-
-    return rule
-
-
-def _irfft(dimensions: int) -> Rule:
-    def rule(ctx: Context, x: Array, fft_length: Array) -> Array:
-        lengths = _lengths(fft_length, dimensions)
-        return np.fft.irfftn(x, lengths, axes=tuple(range(-dimensions, 0))).astype(ctx.dtype)
-
-    return rule
-
-
-def _lengths(fft_length: Array, dimensions: int) -> list[int]:
-    lengths = [int(n) for n in np.asarray(fft_length).reshape(-1)]
-    if len(lengths) != dimensions:
-        raise RunError(f"{len(lengths)} lengths were given for {dimensions} dimensions")
-    return lengths
+    if a.shape != b.shape or a.shape[-1:] != (3,):
+        raise RunError(f"the shapes {list(a.shape)} and {list(b.shape)} are not those of vectors of three")
+    x, y = wide(a), wide(b)
+    (a1, a2, a3), (b1, b2, b3) = np.moveaxis(x, -1, 0), np.moveaxis(y, -1, 0)
+    return given(ctx, ctx.xp.stack([a2 * b3 - a3 * b2, a3 * b1 - a1 * b3, a1 * b2 - a2 * b1], -1))
 
 
 RULES: dict[str, Rule] = {
-    "BatchFFT": _fft(np.fft.fftn, 1),
-    "BatchIFFT": _fft(np.fft.ifftn, 1),
     "BatchMatMul": _batch_mat_mul,
     "BatchMatMulV2": _batch_mat_mul,
     "BatchMatMulV3": _batch_mat_mul,
     "BiasAdd": _bias_add,
+    "BiasAddGrad": _bias_add_grad,
     "BiasAddV1": _bias_add_v1,
     "Cross": _cross,
     "Einsum": _einsum,
-    "FFT": _fft(np.fft.fftn, 1),
-    "FFT2D": _fft(np.fft.fftn, 2),
-    "FFT3D": _fft(np.fft.fftn, 3),
-    "IFFT": _fft(np.fft.ifftn, 1),
-    "IFFT2D": _fft(np.fft.ifftn, 2),
-    "IFFT3D": _fft(np.fft.ifftn, 3),
-    "IRFFT": _irfft(1),
-    "IRFFT2D": _irfft(2),
-    "IRFFT3D": _irfft(3),
     "MatMul": _mat_mul,
-    "RFFT": _rfft(1),
-    "RFFT2D": _rfft(2),
-    "RFFT3D": _rfft(3),
+    "SparseMatMul": _sparse_mat_mul,
 }

@@ -21,6 +21,7 @@ from . import (
     reductions,
     segments,
     slices,
+    spectra,
     tables,
     windows,
 )
@@ -42,7 +43,7 @@ FAMILIES = (
         matrices,
         norms,
     ),
-    *(products, random, reductions, segments, slices, tables, windows),
+    *(products, random, reductions, segments, slices, spectra, tables, windows),
 )
 
 RULES: dict[str, Rule] = {op: rule for family in FAMILIES for op, rule in family.RULES.items()}
