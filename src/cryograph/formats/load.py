@@ -12,13 +12,20 @@ from ..base.files import Path, Span, is_dir, is_file, is_remote, join, list_dir,
 from ..graph.calls import find_ops
 from ..graph.document import Document
 from .arrays import variables_document
-from .checkpoint import DATA_FILE, Checkpoint, find_prefix
+from .checkpoint import DATA_FILE, Checkpoint, checkpoint_named, find_prefix
+from .checkpoint_v1 import meta_path
 from .metagraph import read_metagraph
 from .model_dir import is_model_dir, read_model_dir
 from .savedmodel import read_savedmodel, saved_model_file
 from .sniff import Format, sniff
 
 TEXT_FILE_INITIALIZERS = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
+KINDS: dict[str, tuple[str, ...]] = {
+    # kind: names of its rows in FORMATS, then its name in a sentence
+    "pb": ("pb", "pbtxt", "memmapped", "a GraphDef"),
+    "meta": ("meta", "meta_text", "a MetaGraphDef"),
+    "saved_model": ("saved_model", "saved_model_text", "a SavedModel"),
+}
 MODEL_SUFFIXES = (".pb", ".pbtxt", ".meta", ".npz", ".safetensors")
 
 
@@ -34,6 +41,26 @@ def load_document(path: Path, tags: Sequence[str] | None = None) -> Document:
     if is_file(name) and not DATA_FILE.match(name):
         return _file(name, tags)
     return _checkpoint(name)
+
+
+def load_as(path: Path, kind: str) -> Document:
+    """The document of a file that has to be of one kind: "pb", "meta" or "saved_model", in binary or text form.
+
+    WrongKindError says what the file is instead.
+    """
+    name = os.fspath(path)
+    if kind not in KINDS:
+        raise InputError(f"There is no kind {kind!r}. Kinds: {', '.join(KINDS)}.")
+    if is_dir(name):
+        inner = saved_model_file(name)
+        if inner is None or kind != "saved_model":
+            what = "a SavedModel's directory" if inner is not None else "a directory"
+            raise WrongKindError(f"{name} is {what}, not {KINDS[kind][-1]}.")
+        return read_savedmodel(name)
+    format = sniff(open_file(name))
+    if format.name not in KINDS[kind][:-1] or format.read is None:
+        raise WrongKindError(f"{name} is {format.what}, not {KINDS[kind][-1]}. {format.way_out}".rstrip())
+    return format.read(name)
 
 
 def _directory(name: str, tags: Sequence[str] | None) -> Document:
@@ -73,9 +100,7 @@ def _with_neighbours(document: Document, name: str, format: Format) -> Document:
     """Notes the checkpoint of the same name beside a `.meta`, and other checkpoints nearby."""
     directory, _ = _split(name)
     own = name.removesuffix(".meta")
-    weights = own if format.name == "meta" and own != name and is_file(f"{own}.index") else ""
-    if format.name == "meta" and own != name and not weights and is_file(own):
-        weights = own  # a checkpoint of version 1 has the bare name
+    weights = checkpoint_named(own) or "" if format.name == "meta" and own != name else ""
     needs = any(v.tensor is None for v in document.variables.values())
     nearby: tuple[str, ...] = ()
     if needs and not weights and is_dir(directory):
@@ -112,15 +137,19 @@ def _checkpoint(name: str) -> Document:
     except FileError:
         _explain_missing(name)
         raise
-    if is_file(f"{prefix}.meta"):
-        return dataclasses.replace(read_metagraph(f"{prefix}.meta"), weights=prefix)
+    if is_file(meta_path(prefix)):
+        return dataclasses.replace(read_metagraph(meta_path(prefix)), weights=prefix)
     checkpoint = Checkpoint(prefix)
     document = variables_document(prefix, checkpoint, "checkpoint")
     directory, _ = _split(prefix)
-    graphs: tuple[str, ...] = ()
+    graphs: list[str] = []
     if is_dir(directory):
-        graphs = tuple(n for n in list_dir(directory) if n.endswith((".pb", ".pbtxt", ".meta")))
-    return dataclasses.replace(document, nearby=tuple(join(directory, n) for n in graphs), weights=prefix)
+        graphs = [join(directory, n) for n in list_dir(directory) if n.endswith((".pb", ".pbtxt", ".meta"))]
+        # The checkpoint of a SavedModel lies one floor below its graph.
+        above = os.path.dirname(os.path.abspath(directory)) if not is_remote(directory) else _split(directory)[0]
+        if _split(directory)[1] == "variables" and saved_model_file(above) is not None:
+            graphs.append(_split(directory)[0])
+    return dataclasses.replace(document, nearby=tuple(graphs), weights=prefix)
 
 
 def _explain_missing(name: str) -> None:

@@ -68,6 +68,7 @@ def read_savedmodel(path: Path, tags: Sequence[str] | None = None) -> Document:
     chosen = _choose(documents, tags, name)
     prefix = join(directory or ".", VARIABLES, VARIABLES)
     document = documents.pop(chosen)
+    proto.ClearField("meta_graphs")
     return dataclasses.replace(
         document,
         kind="saved_model",
@@ -77,6 +78,8 @@ def read_savedmodel(path: Path, tags: Sequence[str] | None = None) -> Document:
         extras=_extras(directory or "."),
         siblings=tuple(documents),
         weights=prefix if is_file(f"{prefix}.index") else "",
+        place=chosen,
+        shell=proto,
     )
 
 
@@ -155,8 +158,12 @@ def write_savedmodel(document: Document, path: Path, text: bool = False) -> None
 
 def _write_message(document: Document, directory: str, text: bool) -> None:
     proto = pb.SavedModel(saved_model_schema_version=SCHEMA_VERSION)
+    if document.shell is not None:
+        proto.CopyFrom(document.shell)
     table: TensorTable = {}
-    for each in (document, *document.siblings):
+    documents = list(document.siblings)
+    documents.insert(document.place, document)
+    for each in documents:
         meta, added = metagraph_proto(each)
         proto.meta_graphs.append(meta)
         table.update(added)
@@ -174,18 +181,20 @@ def _write_message(document: Document, directory: str, text: bool) -> None:
 def _new_directory(target: str) -> Iterator[str]:
     """A directory beside `target` that takes its name when the block ends well and is gone otherwise."""
     temporary = f"{target}.{secrets.token_hex(4)}.tmp"
+    old = f"{temporary}.old"
     with file_errors(target, "write"):
         os.makedirs(os.path.dirname(os.path.abspath(target)), exist_ok=True)
         os.mkdir(temporary)
         try:
             yield temporary
-            old = f"{temporary}.old"
             if os.path.exists(target):
                 os.rename(target, old)
             os.rename(temporary, target)
             shutil.rmtree(old, ignore_errors=True)
         except BaseException:
             shutil.rmtree(temporary, ignore_errors=True)
+            if os.path.exists(old) and not os.path.exists(target):
+                os.rename(old, target)
             raise
 
 

@@ -147,11 +147,15 @@ def _is_node(s: Sniffed, record: Record) -> bool:
 
 def _is_graph(s: Sniffed, records: list[Record]) -> bool:
     """Whether records are those of a GraphDef: nodes first, or a graph without nodes that tells its versions."""
-    if not records or any(number > 5 for number, *_ in records):
+    if not records:
         return False
     number, wire, _, length = records[0]
+    if number == 1 and wire == 2 and _is_node(s, records[0]):
+        return True  # whatever fields come later: a newer TensorFlow's are kept
+    if any(number > 5 for number, *_ in records):
+        return False
     if number == 1:
-        return wire == 2 and (_is_node(s, records[0]) or (length == 0 and len(records) > 1))
+        return wire == 2 and length == 0 and len(records) > 1
     return number in (2, 4) and wire == 2 and all(n > 1 for n, *_ in records)
 
 
@@ -167,12 +171,12 @@ def _is_metagraph_message(s: Sniffed, records: list[Record]) -> bool:
     """Whether records are those of a MetaGraphDef: each at most once but for maps and assets, and a graph among
     them."""
     numbers = [number for number, *_ in records]
-    if not records or any(n > 7 or w != 2 for n, w, *_ in records) or numbers.count(1) > 1 or numbers.count(2) > 1:
+    if not records or any(n <= 7 and w != 2 for n, w, *_ in records) or numbers.count(1) > 1 or numbers.count(2) > 1:
         return False
     for record in records:
         if record[0] == 2:
             return record[3] == 0 or _is_graph(s, _inside(s, record)) or record[2] + record[3] > s.file.size
-    return numbers[0] == 1 and not _is_node(s, records[0])
+    return numbers[0] == 1 and max(numbers) <= 7 and not _is_node(s, records[0])
 
 
 def _is_metagraph(s: Sniffed) -> bool:
@@ -181,6 +185,8 @@ def _is_metagraph(s: Sniffed) -> bool:
 
 def _is_savedmodel(s: Sniffed) -> bool:
     records = _top(s)
+    if records and records[0][:2] == (2, 2):  # written without its version
+        return all(r[:2] == (2, 2) for r in records) and _is_metagraph_message(s, _inside(s, records[0]))
     if not records or records[0][:2] != (1, 0):
         return False
     if len(records) == 1:
@@ -228,6 +234,19 @@ def _is_onnx(s: Sniffed) -> bool:
     return len(records) > 1 and records[0][:2] == (1, 0) and records[1][0] in (2, 7, 8, 14)
 
 
+def _is_coreml(s: Sniffed) -> bool:
+    """A version, a description, and a model whose field number (200 and up) is its type."""
+    records = _top(s)
+    return (
+        len(records) > 2
+        and records[0][:2] == (1, 0)
+        and records[1][:2] == (2, 2)
+        and all(number in (1, 2, 10) or 200 <= number < 5000 for number, *_ in records)
+        and any(number >= 200 for number, *_ in records)
+        and not any(r[:2] == (2, 2) and _is_graph(s, _inside(s, r)) for r in _inside(s, records[1]))
+    )
+
+
 def _is_json_with(key: str) -> Callable[[Sniffed], bool]:
     return lambda s: s.text is not None and s.text.lstrip().startswith("{") and f'"{key}"' in s.text
 
@@ -247,6 +266,13 @@ FORMATS: tuple[Format, ...] = (
         lambda s: re.match(rb"\s*<(!doctype|html)", s.head, re.I) is not None,
         None,
         "The download gave a page instead of the file; open the link in a browser to see why.",
+    ),
+    Format(
+        "xml",
+        "an XML text",
+        _starts(b"<?xml"),
+        None,
+        "Stores answer so when a download is refused; an OpenVINO model (.xml and .bin) is no TensorFlow model.",
     ),
     Format("table", "a checkpoint of version 1, or the index of one of version 2", lambda s: is_table(s.file)),
     Format("memmapped", "a memory-mapped package (for phones)", lambda s: is_memmapped(s.file), read_memmapped),
@@ -268,6 +294,7 @@ FORMATS: tuple[Format, ...] = (
         None,
         "Unpack it (`tar xzf` or `gunzip`) and open what is inside.",
     ),
+    Format("xz", "an xz or bzip2 archive", _starts(b"\xfd7zXZ\0", b"BZh"), None, "Unpack it and open what is inside."),
     Format("tar", "a tar archive", lambda s: s.head[257:262] == b"ustar", None, "Unpack it with `tar xf`."),
     Format(
         "hdf5",
@@ -289,7 +316,7 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "pickle",
         "a Python pickle",
-        _starts(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05"),
+        _starts(b"\x80\x02", b"\x80\x03", b"\x80\x04", b"\x80\x05", b"(dp", b"(lp", b"ccopy_reg"),
         None,
         "Pickles can run code and are never opened.",
     ),
@@ -316,6 +343,27 @@ FORMATS: tuple[Format, ...] = (
         "Its GraphDef is in JSON, with the weights in files beside it; open the model that it was made from.",
     ),
     Format(
+        "keras_json",
+        "a Keras configuration (layers without weights)",
+        _is_json_with("class_name"),
+        None,
+        "Build the model from it where Keras is installed, load its weights and export it as a SavedModel.",
+    ),
+    Format(
+        "caffe",
+        "a Caffe network in text form",
+        _text_like(r'name\s*:\s*"[^"]*"\s*(?:layers?|input\w*)', "layers?"),
+        None,
+        "It is no TensorFlow model.",
+    ),
+    Format(
+        "labels",
+        "a label map of the object detection API",
+        _text_like("item"),
+        None,
+        "It names the classes of a model; open the model itself.",
+    ),
+    Format(
         "saved_model_text",
         "a SavedModel in text form",
         _text_like("saved_model_schema_version", "meta_graphs"),
@@ -330,6 +378,7 @@ FORMATS: tuple[Format, ...] = (
     Format(
         "pbtxt", "a GraphDef in text form", _text_like("node", "library", "versions", "version"), read_graphdef_text
     ),
+    Format("coreml", "a Core ML model", _is_coreml, None, "It is made from another model; open what it was made from."),
     Format("saved_model", "a SavedModel", _is_savedmodel, read_savedmodel),
     Format("onnx", "an ONNX model", _is_onnx, None, "It is no TensorFlow model; ONNX Runtime runs it."),
     Format("meta", "a MetaGraphDef", _is_metagraph, read_metagraph),

@@ -157,7 +157,8 @@ class Document:
 
     `meta` is the MetaGraphDef without graph, signatures and collections (saver, tags, assets' names, object graph,
     unknown fields); empty for a bare GraphDef. `assets` maps file names below `assets/` to their bytes, `extras` the
-    other files of a SavedModel directory by their relative paths. `siblings` are the SavedModel's other MetaGraphs.
+    other files of a SavedModel directory by their relative paths. `siblings` are the SavedModel's other MetaGraphs, in
+    file order, and `place` is this one's among all; `shell` is the SavedModel without its MetaGraphs (unknown fields).
     `nearby` are files beside the source that would supply what is missing.
     """
 
@@ -173,6 +174,8 @@ class Document:
     siblings: tuple[Document, ...] = ()
     weights: str = ""
     nearby: tuple[str, ...] = ()
+    place: int = 0
+    shell: pb.SavedModel | None = None
 
     @property
     def tags(self) -> tuple[str, ...]:

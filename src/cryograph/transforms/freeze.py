@@ -47,6 +47,8 @@ def freeze(document: Document, outputs: Iterable[str]) -> Document:
     MissingWeightsError when a variable that the outputs reach has no value; GraphError when the outputs depend on a
     write to a variable that has no plain form.
     """
+    if not document.has_graph:
+        raise GraphError(document.missing[0])
     wanted = list(outputs)
     document, initialisers = keep_tables(document, wanted)
     cut = extract(document, wanted, keep=initialisers)
