@@ -12,11 +12,13 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import resource
 import statistics
 import subprocess
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 from peers import ROOT, Model, converted, keras_models
 
@@ -45,15 +47,16 @@ print(wrapped.prune({input!r}, {output!r})(tf.zeros({shape!r})).shape)
 SCRIPTS = {"cryograph": OURS, "tf2onnx": TF2ONNX, "tensorflow": TENSORFLOW}
 
 
-def spent(peer: str, model: Model) -> float:
-    """Seconds of one process."""
+def spent(peer: str, model: Model) -> tuple[float, float]:
+    """Seconds of one process, and those that it kept cores busy: these say more on a machine that does other things."""
     onnx = str(converted(model)) if peer == "tf2onnx" else ""
     shape = (1, *model.shape)
     text = SCRIPTS[peer].format(path=model.path, input=model.input, output=model.output, shape=shape, onnx=onnx)
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    start = time.perf_counter()
+    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
     subprocess.run([sys.executable, "-c", text], check=True, capture_output=True, env=environment)
-    return time.perf_counter() - start
+    took, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
+    return took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
 
 def main() -> None:
@@ -64,19 +67,22 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=7)
     parser.add_argument("--json", type=Path, default=Path("start.json"))
     said = parser.parse_args()
-    rows = []
+    rows: list[dict[str, Any]] = []
     for model in keras_models(said.models.split(",")):
         peers = ["cryograph", *said.peers.split(",")]
-        seconds: dict[str, list[float]] = {peer: [] for peer in peers}
+        found: dict[str, list[tuple[float, float]]] = {peer: [] for peer in peers}
         for number in range(said.times + 1):
             for peer in peers:
                 took = spent(peer, model)
                 if number:
-                    seconds[peer].append(took)
-        medians = {peer: round(statistics.median(found), 3) for peer, found in seconds.items()}
-        best = {peer: round(min(found), 3) for peer, found in seconds.items()}
-        rows.append({"model": model.name, "bytes": os.path.getsize(model.path), "median_s": medians, "best_s": best})
-        print(f"{model.name}: " + "  ".join(f"{p} {s:.3f} s (best {best[p]:.3f})" for p, s in medians.items()))
+                    found[peer].append(took)
+        row: dict[str, Any] = {"model": model.name, "bytes": os.path.getsize(model.path), "peers": {}}
+        for peer, pairs in found.items():
+            seconds, busy = (sorted(part) for part in zip(*pairs, strict=True))
+            told = {"median_s": statistics.median(seconds), "best_s": seconds[0], "cpu_s": statistics.median(busy)}
+            row["peers"][peer] = {key: round(value, 3) for key, value in told.items()}
+            print(f"{model.name} {peer}: " + "  ".join(f"{key} {value:.3f}" for key, value in told.items()), flush=True)
+        rows.append(row)
     said.json.write_text(json.dumps(rows, indent=1) + "\n")
 
 

@@ -63,11 +63,13 @@ def einsum(g: Builder, step: Step, *inputs: Value, equation: bytes) -> Value:
     text = equation.decode().replace(" ", "")
     if "->" not in text:
         raise Refusal("an einsum without an output side has no lowering to ONNX")
-    if "..." in text and any("..." in term for term in text.split("->")[0].split(",")):
-        for term, value in zip(text.split("->")[0].split(","), inputs, strict=True):
-            if "..." not in term and value.rank != len(term):
-                raise Refusal(f"the einsum {text} does not fit its inputs")
-    for term in text.split("->")[0].split(","):
+    terms = text.split("->")[0].split(",")
+    if len(terms) != len(inputs):
+        raise Refusal(f"the einsum {text} does not fit its inputs")
+    dots = {value.rank - len(term) + 3 for term, value in zip(terms, inputs, strict=True) if "..." in term}
+    if len(dots) > 1:
+        raise Refusal("an einsum whose ellipses stand for different numbers of dimensions has no form in ONNX")
+    for term in terms:
         letters = term.replace("...", "")
         if len(set(letters)) != len(letters):
             raise Refusal("an einsum over a diagonal has no lowering to ONNX")

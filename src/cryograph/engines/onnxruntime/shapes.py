@@ -22,7 +22,10 @@ def fixed_shape(x: Value) -> Shape:
 
 def reshape(g: Builder, step: Step, x: Value, shape: Value) -> Value:
     if shape.array is not None:
-        return g.reshape(x, g.fixed_ints(shape, "the shape"))
+        target = g.fixed_ints(shape, "the shape")
+        if 0 in target and -1 in target:
+            raise Refusal("a shape with a size of 0 and an open one has no form in ONNX")
+        return g.reshape(x, target)
     return g.reshape_to(x, g.int64(shape))
 
 
