@@ -23,6 +23,9 @@ from .memmapped import is_memmapped, read_memmapped
 from .metagraph import read_metagraph, read_metagraph_text
 from .savedmodel import read_savedmodel
 
+FIRST_BYTES = frozenset({b"\x08", b"\x0a", b"\x12", b"\x22"})
+"""With what a message of a graph begins: one of its first fields."""
+
 HEAD = 4096
 """Bytes at the beginning of a file that are looked at."""
 
@@ -64,6 +67,11 @@ def sniff(file: File) -> Format:
     for format in FORMATS:
         if format.is_it(sniffed):
             return format
+    if file.name.endswith(".index"):
+        raise DamagedError(f"{file.name}: does not end as the index of a checkpoint does; it is cut short or damaged.")
+    for suffix, name in ((".pb", "pb"), (".meta", "meta")):
+        if file.name.endswith(suffix) and sniffed.head[:1] in FIRST_BYTES:
+            return next(format for format in FORMATS if format.name == name)  # its reader tells where the damage is
     raise FormatError(
         f"{file.name} is no model file that cryograph knows: neither a TensorFlow graph, MetaGraph, SavedModel or "
         f"checkpoint, nor .npz or .safetensors. It begins with {sniffed.head[:16]!r}."
