@@ -38,9 +38,7 @@ def inline_calls(graph: Graph) -> Graph:
             result.add(node)
             continue
         if depth >= MAX_DEPTH:
-            raise LimitError(
-                f"{node.name!r} is nested {depth} calls deep; the function {function.name!r} calls itself."
-            )
+            raise LimitError(f"{node.name[:40]!r}... is nested {depth} calls deep: {function.name!r} calls itself.")
         made = _body(node, function, graph)
         if len(result) + len(waiting) + len(made) > MAX_NODES:
             raise LimitError(f"The calls of {node.name!r} become more than {MAX_NODES} nodes.")
