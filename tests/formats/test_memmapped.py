@@ -10,7 +10,7 @@ import pytest
 
 import cryograph as cg
 from cryograph.base.dtypes import FLOAT32
-from cryograph.base.errors import DamagedError
+from cryograph.base.errors import DamagedError, FormatError
 from cryograph.graph.graph import Graph
 from cryograph.graph.node import Node
 from cryograph.wire import messages as pb
@@ -56,4 +56,34 @@ def test_regions_must_be_there_and_in_place(tmp_path: Path) -> None:
     with pytest.raises(
         DamagedError, match="the constant 'w' is in the region 'memmapped_package://InitialData_1', which"
     ):
+        cg.load(tmp_path / "a.pb")
+
+
+def test_a_region_that_is_too_small_is_damage(tmp_path: Path) -> None:
+    package(tmp_path / "a.pb", np.ones((7, 3), np.float32))
+    whole = (tmp_path / "a.pb").read_bytes()
+    shape = pb.TensorShapeProto(dim=[pb.TensorShapeProto.Dim(size=7), pb.TensorShapeProto.Dim(size=3)])
+    larger = pb.TensorShapeProto(dim=[pb.TensorShapeProto.Dim(size=7), pb.TensorShapeProto.Dim(size=99)])
+    assert whole.count(shape.SerializeToString()) == 1
+    (tmp_path / "a.pb").write_bytes(whole.replace(shape.SerializeToString(), larger.SerializeToString()))
+    with pytest.raises(DamagedError, match=r"a\.pb: a part of 2772 bytes at 0 sticks out of its record"):
+        cg.load(tmp_path / "a.pb").graph.nodes["w"].attr("value")
+
+
+@pytest.mark.parametrize("offsets", [(4096, 0), (0, 1 << 40), (64, 64)])
+def test_regions_out_of_order_are_damage(tmp_path: Path, offsets: tuple[int, int]) -> None:
+    directory = pb.MemmappedFileSystemDirectory()
+    directory.element.add(name="memmapped_package://a", offset=offsets[0])
+    directory.element.add(name="memmapped_package://.", offset=offsets[1])
+    data = bytes(256)
+    (tmp_path / "a.pb").write_bytes(data + directory.SerializeToString() + struct.pack("<Q", len(data)))
+    with pytest.raises(DamagedError, match=r"a\.pb: the region '.*' at \d+ is not in its place"):
+        cg.load(tmp_path / "a.pb")
+
+
+def test_a_package_without_a_graph_is_none(tmp_path: Path) -> None:
+    directory = pb.MemmappedFileSystemDirectory()
+    directory.element.add(name="memmapped_package://a", offset=0)
+    (tmp_path / "a.pb").write_bytes(bytes(64) + directory.SerializeToString() + struct.pack("<Q", 64))
+    with pytest.raises(FormatError, match=r"a\.pb: a memory-mapped package without a graph \(memmapped_package://\.\)"):
         cg.load(tmp_path / "a.pb")
