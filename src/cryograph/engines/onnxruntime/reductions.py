@@ -115,8 +115,8 @@ def top_k(g: Builder, step: Step, x: Value, *, k: int, sorted: bool = True) -> l
 
 
 def in_top_k_v2(g: Builder, step: Step, predictions: Value, targets: Value, k: Value) -> Value:
-    """Whether fewer than k classes are strictly above the target's. A target that is no class is not in, nor is one in a
-    row with a score that is not finite."""
+    """Whether fewer than k classes are strictly above the target's. A target that is no class is not in, nor is one
+    in a row with a score that is not finite."""
     shape = targets.shape
     index, classes = g.int64(targets), g.sizes(predictions, [1])
     lowest, last = g.ints([0]), g.op("Sub", classes, g.ints([1]))
