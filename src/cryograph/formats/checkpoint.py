@@ -184,12 +184,19 @@ def _of_file(name: str) -> str:
         whole = f"{shard['base']}-?????-of-{shard['count']}" if shard else name
         return whole if has_checkpoint(whole) else name
     bare = _without(name, ".meta")
-    if bare is not None:
-        found = bare if is_file(bare) and is_table(open_file(bare)) else _sharded(bare)
-        if found is None:
-            raise FileError(f"{name} is a graph; its checkpoint ({bare}.index) is not beside it.")
-        return found
-    raise WrongKindError(f"{name} is not a checkpoint: it does not end as a table does.")
+    if bare is None:
+        raise WrongKindError(f"{name} is not a checkpoint: it does not end as a table does.")
+    found = checkpoint_named(bare)
+    if found is None:
+        raise FileError(f"{name} is a graph; its checkpoint ({bare}.index) is not beside it.")
+    return found
+
+
+def checkpoint_named(prefix: str) -> str | None:
+    """The prefix of the checkpoint of that name, sharded ones of version 1 included; None when there is none."""
+    if is_file(f"{prefix}.index") or (is_file(prefix) and is_table(open_file(prefix))):
+        return prefix
+    return _sharded(prefix)
 
 
 def _sharded(name: str) -> str | None:

@@ -67,6 +67,12 @@ def shard_paths(prefix: str) -> list[str]:
     return [f"{sharded['base']}-{number:05d}-of-{count:05d}" for number in range(count)]
 
 
+def meta_path(prefix: str) -> str:
+    """The path of the graph that TensorFlow writes beside a checkpoint of either version."""
+    sharded = SHARDED.fullmatch(prefix)
+    return f"{sharded['base'] if sharded else prefix}.meta"
+
+
 @dataclass(slots=True)
 class _Entry:
     """One tensor: what the tables say of it, and in which of them each of its slices lies."""

@@ -1,33 +1,33 @@
 """Keeps the last few checkpoints of a training run, saves in the background, and survives a crash at any point.
 
 Order of a save: data files, then the index, each under a temporary name until it is whole; then the `.meta`; then the
-`checkpoint` file; only then are older checkpoints removed, index first. So whenever the process dies, the checkpoint
-that `latest` finds is whole.
+`checkpoint` file; only then are older checkpoints removed, index first; then the `checkpoint` file once more, without
+them. So whenever the process dies, a whole checkpoint is found, and what is left over is cleared away by the next save.
 """
 
 from __future__ import annotations
 
-import contextlib
 import os
 import re
-import threading
 import time
 from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..base.errors import Error, InputError
-from ..base.files import Path, join, list_dir, make_dir
-from ..base.tensors import Tensor, tensor_like
-from .checkpoint import Checkpoint, save_checkpoint
-from .state import find_checkpoints, latest_checkpoint, read_state, write_state
+from ..base.errors import FormatError, InputError
+from ..base.files import Path, is_file, is_remote, join, list_dir, make_dir, modified_time, remove_file
+from ..base.tensors import Array, Tensor, tensor_like
+from ..wire import messages as pb
+from .checkpoint import Checkpoint, is_whole, save_checkpoint
+from .state import base_name, find_checkpoints, read_state, step_of, write_state
 
 SECONDS = 3600.0
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Kept:
     """One checkpoint that is there: its prefix and when it was made, in seconds since 1970."""
 
@@ -41,6 +41,9 @@ class CheckpointManager:
     `keep_every_hours` keeps one for good whenever so many hours have passed since the last that was kept. With
     `background`, `save` returns once the values are copied, and a thread writes them; an error of writing is raised by
     the next `save`, `wait` or `close`. Use it as a context manager, or call `wait` before the process ends.
+
+    One process at a time may save to a directory; others may open managers of it to read. InputError for a
+    `max_to_keep` or `keep_every_hours` that keeps nothing.
     """
 
     def __init__(
@@ -53,22 +56,26 @@ class CheckpointManager:
     ) -> None:
         if max_to_keep is not None and max_to_keep < 1:
             raise InputError(f"max_to_keep is {max_to_keep}; at least one checkpoint must be kept.")
+        if keep_every_hours is not None and not keep_every_hours > 0:
+            raise InputError(f"keep_every_hours is {keep_every_hours}; a number of hours above 0 was expected.")
         self.directory = os.fspath(directory)
         self._max = max_to_keep
         self._hours = keep_every_hours
         self._background = background
         self._name = name
-        self._thread: threading.Thread | None = None
-        self._failure: BaseException | None = None
+        self._pool: ThreadPoolExecutor | None = None
+        self._writing: Future[None] | None = None
+        self._is_tidy = False
         make_dir(self.directory)
-        self._remove_debris()
         self._kept, self._preserved = self._found()
 
     @property
     def latest(self) -> str | None:
-        """The prefix of the last whole checkpoint, or None."""
+        """The prefix of the last whole checkpoint, or None. Files that are missing or too short make one not whole."""
         self.wait()
-        return latest_checkpoint(self.directory)
+        every = [kept.prefix for kept in reversed(self._kept)]
+        others = [prefix for prefix in reversed(find_checkpoints(self.directory)) if prefix not in every]
+        return next((prefix for prefix in (*every, *others) if is_whole(prefix)), None)
 
     @property
     def checkpoints(self) -> list[str]:
@@ -82,16 +89,21 @@ class CheckpointManager:
         global_step: int,
         meta: Callable[[str], None] | None = None,
         shards: int = 1,
+        object_graph: pb.TrackableObjectGraph | bytes | None = None,
     ) -> str:
-        """Saves and gives the prefix. `meta(path)` writes the graph as `PREFIX.meta`, when it is wanted beside."""
+        """Saves and gives the prefix. `meta(path)` writes the graph as `PREFIX.meta`, when it is wanted beside.
+
+        Blocks until a former save is done and, in the background, until the arrays are copied.
+        """
         self.wait()
+        self._tidy()
         prefix = join(self.directory, f"{self._name}-{int(global_step)}")
         snapshot = {
             name: _snapshot(value) if self._background else tensor_like(value) for name, value in tensors.items()
         }
 
         def write() -> None:
-            save_checkpoint(prefix, snapshot, shards=shards)
+            save_checkpoint(prefix, snapshot, shards=shards, object_graph=object_graph)
             if meta is not None:
                 meta(f"{prefix}.meta")
             self._note(prefix)
@@ -99,24 +111,16 @@ class CheckpointManager:
         if not self._background:
             write()
             return prefix
-        self._thread = threading.Thread(target=self._guarded, args=(write,), name="cryograph-save")
-        self._thread.start()
+        if self._pool is None:
+            self._pool = ThreadPoolExecutor(1, "cryograph-save")
+        self._writing = self._pool.submit(write)
         return prefix
-
-    def _guarded(self, write: Callable[[], None]) -> None:
-        try:
-            write()
-        except (Error, OSError, MemoryError) as error:
-            self._failure = error
 
     def wait(self) -> None:
         """Waits for a save that is under way; raises what went wrong with it."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
-            thread.join()
-        failure, self._failure = self._failure, None
-        if failure is not None:
-            raise failure
+        writing, self._writing = self._writing, None
+        if writing is not None:
+            writing.result()
 
     def restore(self) -> Checkpoint | None:
         """The last whole checkpoint, open for reading; None when there is none."""
@@ -124,55 +128,56 @@ class CheckpointManager:
         return None if latest is None else Checkpoint(latest)
 
     def close(self) -> None:
-        """The same as `wait`: after it all is on disk."""
+        """Waits as `wait` does and ends the thread; after it all is on disk. Saving again is possible."""
+        pool, self._pool = self._pool, None
+        if pool is not None:
+            pool.shutdown()
         self.wait()
 
     def __enter__(self) -> CheckpointManager:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self.wait()
+        self.close()
 
     def _found(self) -> tuple[list[_Kept], float]:
-        """What a former process left: the checkpoints that the state file lists and that are whole, with their
-        times."""
-        state = read_state(self.directory)
-        whole = set(find_checkpoints(self.directory))
-        if state is None:
-            return [_Kept(p, os.path.getmtime(f"{p}.index")) for p in find_checkpoints(self.directory)], time.time()
-        paths = list(state.all_model_checkpoint_paths)
-        times = list(state.all_model_checkpoint_timestamps)
-        made = dict(zip(paths, times, strict=True)) if len(times) == len(paths) else {}
-        kept = [_Kept(p, made.get(p, 0.0)) for p in paths if p in whole]
-        # A save that died between the index and the state file is whole and counts.
-        newest = max((k.made for k in kept), default=0.0)
-        for prefix in find_checkpoints(self.directory):
-            modified = os.path.getmtime(f"{prefix}.index")
-            if prefix not in made and modified > newest and self._is_ours(prefix):
-                kept.append(_Kept(prefix, modified))
-        return kept, state.last_preserved_timestamp or time.time()
+        """What a former process left: the checkpoints that the state file lists, oldest first, and those of ours that
+        are newer than it (a save that died between the index and the state file is whole and counts)."""
+        try:
+            state = read_state(self.directory) or pb.CheckpointState()
+        except FormatError:  # not one that we wrote; the next save writes it anew
+            state = pb.CheckpointState()
+        there = {_place(p): p for p in find_checkpoints(self.directory) if is_file(f"{p}.index")}
+        paths, times = list(state.all_model_checkpoint_paths), list(state.all_model_checkpoint_timestamps)
+        if len(times) != len(paths):
+            times = [0.0] * len(paths)
+        listed = {_place(path): made for path, made in zip(paths, times, strict=True)}
+        kept = [_Kept(there[place], made) for place, made in listed.items() if place in there]
+        last = max([step_of(k.prefix) for k in kept if self._is_ours(k.prefix)], default=-1)
+        for place, prefix in there.items():
+            if place not in listed and self._is_ours(prefix) and step_of(prefix) > last:
+                kept.append(_Kept(prefix, modified_time(f"{prefix}.index")))
+        return kept, min(state.last_preserved_timestamp or time.time(), time.time())
 
     def _is_ours(self, prefix: str) -> bool:
-        return re.fullmatch(rf"{re.escape(self._name)}-\d+", os.path.basename(prefix)) is not None
+        return re.fullmatch(rf"{re.escape(self._name)}-\d+", base_name(prefix)) is not None
 
     def _note(self, prefix: str) -> None:
         """Makes a new checkpoint the latest, and removes those that are too many."""
-        self._kept = [k for k in self._kept if k.prefix != prefix]
-        self._kept.append(_Kept(prefix, time.time()))
-        surplus: list[_Kept] = []
-        if self._max is not None:
-            while len(self._kept) > self._max:
-                surplus.append(self._kept.pop(0))
-        removed = [kept for kept in surplus if not self._keeps_for_good(kept)]
-        write_state(
-            self.directory,
-            prefix,
-            [k.prefix for k in self._kept],
-            [k.made for k in self._kept],
-            self._preserved,
-        )
-        for kept in removed:
-            self._remove(kept.prefix)
+        self._kept = [*(k for k in self._kept if k.prefix != prefix), _Kept(prefix, time.time())]
+        surplus = self._kept[: -self._max] if self._max is not None else []
+        if surplus:
+            # Once before anything is removed, so that a crash leaves nothing unlisted, and once after.
+            self._write_state()
+        for kept in surplus:
+            if not self._keeps_for_good(kept):
+                self._remove(kept.prefix)
+        self._kept = self._kept[len(surplus) :]
+        self._write_state()
+
+    def _write_state(self) -> None:
+        prefixes, times = [k.prefix for k in self._kept], [k.made for k in self._kept]
+        write_state(self.directory, prefixes[-1], prefixes, times, self._preserved)
 
     def _keeps_for_good(self, kept: _Kept) -> bool:
         if self._hours is None or kept.made - self._preserved < self._hours * SECONDS:
@@ -181,24 +186,49 @@ class CheckpointManager:
         return True
 
     def _remove(self, prefix: str) -> None:
-        base = os.path.basename(prefix)
-        names = list_dir(self.directory)
-        members = [n for n in names if re.fullmatch(rf"{re.escape(base)}\.(index|meta|data-\d{{5}}-of-\d{{5}})", n)]
-        for name in sorted(members, key=lambda n: not n.endswith(".index")):
-            with contextlib.suppress(FileNotFoundError):
-                os.unlink(join(self.directory, name))
+        base = re.escape(base_name(prefix))
+        member = re.compile(rf"{base}\.(index|meta|data-\d{{5}}-of-\d{{5}})")
+        for name in sorted(list_dir(self.directory), key=lambda n: not n.endswith(".index")):
+            if member.fullmatch(name):
+                remove_file(join(self.directory, name))
 
-    def _remove_debris(self) -> None:
-        """Removes what a killed process left: temporary files, and data files whose index never came."""
+    def _tidy(self) -> None:
+        """Removes, before the first save, what a killed process left: temporary files of ours, and data files whose
+        index never came. Opening a manager removes nothing, as another process may be saving."""
+        if self._is_tidy:
+            return
         names = set(list_dir(self.directory))
+        ours = re.escape(self._name) + r"-\d+"
+        temporary = re.compile(rf"(({ours})\.(index|meta|data-\d{{5}}-of-\d{{5}})|checkpoint)\.[0-9a-f]{{8}}\.tmp")
+        orphan = re.compile(rf"({ours})\.data-\d{{5}}-of-\d{{5}}")
         for name in names:
-            if re.search(rf"^({re.escape(self._name)}-\d+\..*|checkpoint)\.[0-9a-f]{{8}}\.tmp$", name):
-                os.unlink(join(self.directory, name))
-            data = re.fullmatch(rf"({re.escape(self._name)}-\d+)\.(data-\d{{5}}-of-\d{{5}})", name)
-            if data is not None and f"{data.group(1)}.index" not in names:
-                os.unlink(join(self.directory, name))
+            data = orphan.fullmatch(name)
+            if temporary.fullmatch(name) or (data is not None and f"{data.group(1)}.index" not in names):
+                remove_file(join(self.directory, name))
+        self._is_tidy = True
+
+
+def _place(path: str) -> str:
+    """A path that is the same for all ways to write it."""
+    return path if is_remote(path) else os.path.abspath(path)
 
 
 def _snapshot(value: ArrayLike | Tensor) -> Tensor:
-    """A copy that later changes of the array do not reach; tensors never change and need none."""
-    return value if isinstance(value, Tensor) else Tensor.of(np.array(value))
+    """A tensor that later changes of an array do not reach: a copy, unless its memory belongs to nobody else."""
+    tensor = tensor_like(value)
+    if not tensor.is_loaded or tensor.content is not None:
+        return tensor
+    array = tensor.numpy()
+    return Tensor.of(array.copy(), tensor.dtype) if _may_change(array) else tensor
+
+
+def _may_change(array: Array) -> bool:
+    """Whether somebody holds the memory of an array and may write to it."""
+    holder: object = array
+    while isinstance(holder, np.ndarray):
+        if holder.flags.writeable:
+            return True
+        holder = holder.base
+    return holder is not None and not (
+        isinstance(holder, bytes) or (isinstance(holder, memoryview) and holder.readonly)
+    )

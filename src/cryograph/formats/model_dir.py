@@ -13,6 +13,7 @@ from ..base.errors import FileError
 from ..base.files import Path, is_file, join
 from ..graph.document import Document
 from .checkpoint import find_prefix
+from .checkpoint_v1 import meta_path
 from .graphdef import read_graphdef_text
 from .metagraph import read_metagraph
 from .state import latest_checkpoint
@@ -25,16 +26,17 @@ def is_model_dir(directory: Path) -> bool:
     latest = latest_checkpoint(directory)
     if latest is None:
         return False
-    return is_file(f"{latest}.meta") or is_file(join(directory, GRAPH))
+    return is_file(meta_path(latest)) or is_file(join(directory, GRAPH))
 
 
 def read_model_dir(directory: Path) -> Document:
     """The document of a model directory: the latest checkpoint with its own `.meta`, else with `graph.pbtxt`."""
     latest = find_prefix(directory)
-    if is_file(f"{latest}.meta"):
-        document = read_metagraph(f"{latest}.meta")
+    meta = meta_path(latest)
+    if is_file(meta):
+        document = read_metagraph(meta)
     elif is_file(join(directory, GRAPH)):
         document = read_graphdef_text(join(directory, GRAPH))
     else:
-        raise FileError(f"{directory} holds the checkpoint {latest}, but no graph: no {latest}.meta and no {GRAPH}.")
+        raise FileError(f"{directory} holds the checkpoint {latest}, but no graph: no {meta} and no {GRAPH}.")
     return dataclasses.replace(document, kind="model_dir", weights=latest)
