@@ -62,13 +62,16 @@ def test_a_restarted_manager_goes_on(tmp_path: Path) -> None:
     assert steps(tmp_path) == [2, 3]
 
 
-def test_an_error_of_the_background_is_raised_later(tmp_path: Path) -> None:
-    manager = CheckpointManager(tmp_path / "d")
-    os.rmdir(tmp_path / "d")
-    (tmp_path / "d").write_text("in the way")
+def test_an_error_of_the_background_is_raised_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> str:
+        raise FileError("the disk is full")
+
+    manager = CheckpointManager(tmp_path)
+    monkeypatch.setattr(manager_module, "save_checkpoint", full)
     manager.save({"w": np.zeros(1)}, 1)
-    with pytest.raises(FileError):
+    with pytest.raises(FileError, match="the disk is full"):
         manager.wait()
+    manager.wait()
 
 
 def test_nothing_to_keep_is_refused(tmp_path: Path) -> None:
