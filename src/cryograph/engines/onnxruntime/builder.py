@@ -25,10 +25,14 @@ Body = Callable[[Program, str, Sequence[Value]], OnnxGraph]
 
 
 class Builder:
-    """Collects the nodes of one step. Names that it makes begin with the step's name and are unique in the program."""
+    """Collects the nodes of one step. Names that it makes begin with the step's name and are unique in the program.
 
-    def __init__(self, step: Step, prefix: str, lower_body: Body) -> None:
+    `shapes` are those of the step's outputs, as far as the program knows them.
+    """
+
+    def __init__(self, step: Step, prefix: str, lower_body: Body, shapes: Sequence[Shape] = ()) -> None:
         self.step = step
+        self.shapes = shapes
         self.nodes: list[OnnxNode] = []
         self.constants: dict[str, Tensor] = {}
         self.known: dict[str, Value] = {}

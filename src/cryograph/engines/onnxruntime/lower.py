@@ -65,7 +65,8 @@ class Lowering:
             self._lower(index, step)
 
     def _lower(self, index: int, step: Step) -> None:
-        builder = Builder(step, self.prefix, _lower_body)
+        shapes = [self.program.specs[name].shape for name in step.outputs]
+        builder = Builder(step, self.prefix, _lower_body, shapes)
         made: Sequence[Value | None] = ()
         try:
             inputs = [self.values[name] for name in step.inputs]

@@ -26,6 +26,10 @@ def reshape(g: Builder, step: Step, x: Value, shape: Value) -> Value:
         if 0 in target and -1 in target:
             raise Refusal("a shape with a size of 0 and an open one has no form in ONNX")
         return g.reshape(x, target)
+    result = g.shapes[0] if g.shapes else None
+    if result is not None and result.count(None) <= 1 and 0 not in result:
+        # One size is open at most: it follows from the others, and nothing need be computed of shapes.
+        return g.reshape(x, [-1 if size is None else size for size in result])
     return g.reshape_to(x, g.int64(shape))
 
 
