@@ -21,6 +21,11 @@ def _checked(images: Array, size: Array) -> tuple[int, int]:
 def _bilinear(
     ctx: Context, images: Array, size: Array, *, align_corners: bool = False, half_pixel_centers: bool = False
 ) -> Array:
+    return resize_bilinear(images, size, align_corners, half_pixel_centers).astype(ctx.dtype, copy=False)
+
+
+def resize_bilinear(images: Array, size: Array, align_corners: bool, half_pixel_centers: bool) -> Array:
+    """Pictures (N, H, W, C) of another size, in float32."""
     height, width = _checked(images, size)
     values = images.astype(np.float32)
     for axis, target in ((1, height), (2, width)):
@@ -32,7 +37,7 @@ def _bilinear(
         shape[axis] = -1
         first, second = np.take(values, low, axis), np.take(values, high, axis)
         values = first + (second - first) * part.reshape(shape)
-    return values.astype(ctx.dtype, copy=False)
+    return values
 
 
 def _nearest(

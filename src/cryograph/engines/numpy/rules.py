@@ -10,12 +10,15 @@ from . import (
     casts,
     choosing,
     control,
+    convolutions,
     elementwise,
     images,
     indexing,
     losses,
     matrices,
     norms,
+    patches,
+    pools,
     products,
     random,
     reductions,
@@ -23,27 +26,12 @@ from . import (
     slices,
     spectra,
     tables,
-    windows,
 )
 from .context import Rule
 
 FAMILIES = (
-    *(
-        activations,
-        arrays,
-        blocks,
-        boxes,
-        casts,
-        choosing,
-        control,
-        elementwise,
-        images,
-        indexing,
-        losses,
-        matrices,
-        norms,
-    ),
-    *(products, random, reductions, segments, slices, spectra, tables, windows),
+    *(activations, arrays, blocks, boxes, casts, choosing, control, convolutions, elementwise, images, indexing),
+    *(losses, matrices, norms, patches, pools, products, random, reductions, segments, slices, spectra, tables),
 )
 
 RULES: dict[str, Rule] = {op: rule for family in FAMILIES for op, rule in family.RULES.items()}

@@ -168,11 +168,11 @@ def _pad(ctx: Context, x: Array, paddings: Array, value: Array | None = None) ->
 
 def _mirror_pad(ctx: Context, x: Array, paddings: Array, *, mode: bytes) -> Array:
     """REFLECT leaves the edge itself out, SYMMETRIC doubles it."""
-    places = [_mirrored(n, a, b, mode) for n, (a, b) in zip(x.shape, pairs_of(paddings, x.ndim), strict=True)]
+    places = [mirrored(n, a, b, mode) for n, (a, b) in zip(x.shape, pairs_of(paddings, x.ndim), strict=True)]
     return np.asarray(x[np.ix_(*places)]) if places else x
 
 
-def _mirrored(size: int, before: int, after: int, mode: bytes) -> Array:
+def mirrored(size: int, before: int, after: int, mode: bytes) -> Array:
     """Where each element of a padded dimension comes from."""
     skip = 1 if mode == b"REFLECT" else 0
     if max(before, after) > max(0, size - skip):
@@ -184,7 +184,7 @@ def _mirrored(size: int, before: int, after: int, mode: bytes) -> Array:
 def _mirror_pad_grad(ctx: Context, x: Array, paddings: Array, *, mode: bytes) -> Array:
     """Adds what was mirrored to what it was mirrored from."""
     for axis, (before, after) in enumerate(pairs_of(paddings, x.ndim)):
-        places = _mirrored(x.shape[axis] - before - after, before, after, mode)
+        places = mirrored(x.shape[axis] - before - after, before, after, mode)
         turned = np.moveaxis(x, axis, 0)
         out = np.zeros((x.shape[axis] - before - after, *turned.shape[1:]), x.dtype)
         np.add.at(out, places, turned)
