@@ -157,7 +157,10 @@ class CheckpointManager:
         for place, prefix in there.items():
             if place not in listed and self._is_ours(prefix) and step_of(prefix) > last:
                 kept.append(_Kept(prefix, modified_time(f"{prefix}.index")))
-        return kept, min(state.last_preserved_timestamp or time.time(), time.time())
+        now = time.time()
+        # A second ago, as TensorFlow begins: a manager that is made anew at once does not count time twice.
+        preserved = state.last_preserved_timestamp
+        return kept, preserved if 0 < preserved <= now else now - 1
 
     def _is_ours(self, prefix: str) -> bool:
         return re.fullmatch(rf"{re.escape(self._name)}-\d+", base_name(prefix)) is not None

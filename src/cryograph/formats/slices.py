@@ -50,6 +50,8 @@ class TensorSlice:
             raise InputError(f"{spec!r} is not a slice; '10 20 0,5:-' is one.") from None
         if len(pairs) != len(shape):
             raise InputError(f"{spec!r} has {len(shape)} sizes and {len(pairs)} extents; they must be as many.")
+        if any(size < 0 for size in shape) or any(n != FULL and (start < 0 or n < 1) for start, n in pairs):
+            raise InputError(f"{spec!r} is not a slice: sizes and starts are at least 0, lengths at least 1.")
         return shape, TensorSlice(tuple(s for s, _ in pairs), tuple(n for _, n in pairs))
 
     def to_proto(self) -> pb.TensorSliceProto:
@@ -69,7 +71,7 @@ class TensorSlice:
         for start, length, size in zip(self.starts, self.lengths, shape, strict=True):
             stop = size if length == FULL else start + length
             if start < 0 or stop > size or stop < start:
-                raise DamagedError(f"{where}: a slice sticks out of the shape {show(tuple(shape))}.")
+                raise DamagedError(f"{where}: its slice {self} sticks out of the shape {show(tuple(shape))}.")
             found.append(slice(start, stop))
         return tuple(found)
 

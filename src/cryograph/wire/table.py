@@ -13,7 +13,8 @@ Layout (LevelDB's table format, which TensorFlow took over):
     handle   varint: offset; varint: size of the block without the 5 bytes behind it
     footer   48 bytes: handle of the metaindex, handle of the index, zeros up to 40 bytes, magic 0xdb4775248b80fb57
 
-A block is closed when it has BLOCK_SIZE bytes; every 16th entry is a restart point, in the index each one.
+A block is closed when it has BLOCK_SIZE bytes, and before an entry of twice as many (which then is alone in its block;
+older writers let it end the block before); every 16th entry is a restart point, in the index each one.
 Source: LevelDB's doc/table_format.md; checked against TensorFlow byte by byte.
 """
 
@@ -273,7 +274,7 @@ class TableWriter:
 
     def add(self, key: bytes, value: bytes) -> None:
         """Adds an entry; InputError when its key does not come after the last."""
-        self._come_after(key)
+        self._come_after(key, len(value))
         self._block.add(key, len(value), value)
         if self._block.size >= self._block_size:
             self._flush()
@@ -286,7 +287,7 @@ class TableWriter:
         if size < self._block_size:
             self.add(key, b"".join(pieces))
             return
-        self._come_after(key)
+        self._come_after(key, size)
         self._block.add(key, size, b"")
         self._pending = self._write_block(self._block, size, pieces)
         self._block = _Block(RESTART_INTERVAL)
@@ -300,9 +301,11 @@ class TableWriter:
         index = self._write_block(self._index)
         self._put((meta + index).ljust(40, b"\0") + _MAGIC_BYTES)
 
-    def _come_after(self, key: bytes) -> None:
+    def _come_after(self, key: bytes, size: int) -> None:
         if self._last is not None and key <= self._last:
             raise InputError(f"The key {key[:80]!r} does not come after {self._last[:80]!r}; a table is sorted.")
+        if len(key) + size >= 2 * self._block_size:
+            self._flush()
         if self._pending is not None:
             self._index.add_entry(_separator(self._last or b"", key), self._pending)
             self._pending = None

@@ -1,116 +1,144 @@
-"""Checkpoints against TensorFlow, both ways: what it writes is read, and what is written is equal byte for byte."""
+"""Checkpoints of version 2 against TensorFlow, both ways: what it writes is read, and what is written is equal byte for
+byte."""
 
 from __future__ import annotations
 
-import random
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import ml_dtypes
 import numpy as np
 import pytest
 import tensorflow as tf
 
-from cryograph.base.dtypes import DTYPES
+from cryograph.base.errors import DamagedError
 from cryograph.base.tensors import Tensor
-from cryograph.formats.checkpoint import Checkpoint, latest_checkpoint, save_checkpoint
+from cryograph.formats.bundle_values import OpaqueTensor
+from cryograph.formats.checkpoint import Checkpoint, save_checkpoint
 from cryograph.formats.checkpoint_v2 import write_bundle
-from cryograph.formats.state import read_state, write_state
+from cryograph.wire.table import BLOCK_SIZE
 
-v1 = tf.compat.v1
-
-STORED = [
-    "float32", "float64", "int32", "uint8", "int16", "int8", "string", "complex64", "int64", "bool",
-    "bfloat16", "uint16", "complex128", "float16", "uint32", "uint64", "float8_e5m2", "float8_e4m3fn",
-]  # fmt: skip
-
-
-def save_v2(prefix: Path, tensors: Mapping[str, Any], slices: Mapping[str, str] | None = None) -> None:
-    """TensorFlow's own writer. Keys with a slice are `NAME spec`."""
-    names = [(slices or {}).get(key, key).partition(" ")[0] for key in tensors]
-    specs = [(slices or {}).get(key, key).partition(" ")[2] for key in tensors]
-    values = [tf.constant(value) for value in tensors.values()]
-    tf.raw_ops.SaveV2(prefix=str(prefix), tensor_names=names, shape_and_slices=specs, tensors=values)
+from .theirs import (
+    BY_NAME,
+    ODD,
+    STORED,
+    assert_same_files,
+    files,
+    random_tensors,
+    restore_v2,
+    save_v2,
+    tensor_of,
+    values,
+)
 
 
-def files(prefix: Path) -> dict[str, bytes]:
-    return {
-        p.name.removeprefix(prefix.name): p.read_bytes()
-        for p in prefix.parent.iterdir()
-        if p.name.startswith(f"{prefix.name}.") and p.suffix != ".meta"
-    }
+def assert_read(read: Checkpoint, tensors: dict[str, Any]) -> None:
+    assert sorted(read) == sorted(tensors)
+    for name, value in tensors.items():
+        found, expected = read[name].numpy(), np.asarray(value)
+        assert found.shape == expected.shape
+        if expected.dtype == object:
+            assert found.tolist() == expected.tolist()
+        else:
+            assert (found.dtype, found.tobytes()) == (expected.dtype, expected.tobytes())
 
 
-def random_tensors(count: int, seed: int) -> dict[str, Any]:
-    """Names that share prefixes in every way, and values of every shape and dtype."""
-    rng, pick = np.random.default_rng(seed), random.Random(seed)
-    parts = ["conv", "dense", "block", "é", "a" * 40, "w", "_", ".ATTRIBUTES", "\x01"]
-    tensors: dict[str, Any] = {}
-    for number in range(count):
-        name = "/".join(pick.choice(parts) + str(pick.randint(0, 20)) for _ in range(pick.randint(1, 6))) + f"/{number}"
-        dtype = DTYPES_BY_NAME[pick.choice(STORED)]
-        shape = tuple(pick.randint(0, 4) for _ in range(pick.randint(0, 3)))
-        tensors[name] = values(rng, dtype, shape)
-    return tensors
-
-
-DTYPES_BY_NAME = {d.name: d for d in DTYPES.values()}
-
-
-def values(rng: np.random.Generator, dtype: Any, shape: tuple[int, ...]) -> Any:
-    if dtype.is_string:
-        items = np.empty(shape, object)
-        for index in np.ndindex(*shape):
-            items[index] = rng.bytes(int(rng.choice([0, 1, 127, 128, 300])))
-        return items
-    return (rng.standard_normal(shape) * 3).astype(dtype.numpy) if dtype.name != "bool" else rng.random(shape) < 0.5
-
-
-@pytest.mark.parametrize(("count", "seed"), [(1, 0), (17, 1), (400, 2), (12000, 3)])
+@pytest.mark.parametrize(("count", "seed"), [(1, 0), (2, 4), (16, 5), (17, 1), (400, 2), (12000, 3)])
 def test_the_same_tensors_give_the_same_bytes(tmp_path: Path, count: int, seed: int) -> None:
     """12,000 entries make an index of several blocks."""
     tensors = random_tensors(count, seed)
     save_v2(tmp_path / "theirs", tensors)
     save_checkpoint(tmp_path / "ours", tensors)
-    ours, theirs = files(tmp_path / "ours"), files(tmp_path / "theirs")
-    assert ours.keys() == theirs.keys()
-    for name in theirs:
-        assert ours[name] == theirs[name], name
+    assert_same_files(tmp_path / "ours", tmp_path / "theirs")
     if count == 12000:
-        assert len(theirs[".index"]) > 2 << 18
+        assert len(files(tmp_path / "theirs")[".index"]) > 2 * BLOCK_SIZE
+    read = Checkpoint(tmp_path / "theirs")
+    assert_read(read, tensors)
+    assert read.verify().is_sound
 
 
-@pytest.mark.parametrize("dtype", STORED)
+@pytest.mark.parametrize("length", [*range(1, 40), *range(1000, 1040), 40_000])
+def test_names_of_every_length(tmp_path: Path, length: int) -> None:
+    """Restart points, shared prefixes and the index key behind the last name."""
+    tensors = {f"{'n' * length}{i:x}{'/m' * (i % 3)}": np.float32(i) for i in range(70)}
+    tensors["\U0010ffff" * 3] = np.float32(1)
+    save_v2(tmp_path / "theirs", tensors)
+    save_checkpoint(tmp_path / "ours", tensors)
+    assert_same_files(tmp_path / "ours", tmp_path / "theirs")
+
+
+@pytest.mark.parametrize("extra", range(-12, 12))
+def test_an_index_that_ends_near_the_end_of_a_block(tmp_path: Path, extra: int) -> None:
+    """Names are long, so that a few dozen entries fill a block to the byte."""
+    tensors = {f"{i:03d}{'x' * 5000}": np.float32(i) for i in range(55)}
+    save_v2(tmp_path / "probe", tensors)
+    room = BLOCK_SIZE - len(files(tmp_path / "probe")[".index"])
+    tensors["zz"] = np.float32(0)
+    tensors[f"y{'y' * (room + extra)}"] = np.float32(0)
+    save_v2(tmp_path / "theirs", tensors)
+    save_checkpoint(tmp_path / "ours", tensors)
+    assert_same_files(tmp_path / "ours", tmp_path / "theirs")
+    assert_read(Checkpoint(tmp_path / "theirs"), tensors)
+
+
+@pytest.mark.parametrize("dtype", [*STORED, *ODD])
 @pytest.mark.parametrize("shape", [(), (0,), (3, 2), (2, 0, 3), (1000, 300)])
 def test_every_dtype_is_read_and_written(tmp_path: Path, dtype: str, shape: tuple[int, ...]) -> None:
-    if dtype == "string" and len(shape) == 2 and shape[0] == 1000:
-        shape = (1000, 3)
-    value = values(np.random.default_rng(5), DTYPES_BY_NAME[dtype], shape)
-    save_v2(tmp_path / "theirs", {"t": value})
-    save_checkpoint(tmp_path / "ours", {"t": value})
-    assert files(tmp_path / "ours").values() != files(tmp_path / "nothing").values()
-    assert sorted(files(tmp_path / "ours").items()) == sorted(files(tmp_path / "theirs").items())
+    kind = BY_NAME[dtype]
+    value = values(np.random.default_rng(5), kind, (1000, 3) if dtype == "string" and len(shape) == 2 else shape)
+    save_v2(tmp_path / "theirs", {"t": tensor_of(value, kind)})
+    save_checkpoint(tmp_path / "ours", {"t": Tensor.of(value, kind)})
+    assert_same_files(tmp_path / "ours", tmp_path / "theirs")
     read = Checkpoint(tmp_path / "theirs")["t"]
-    assert (read.dtype.name, read.shape) == (dtype, np.asarray(value).shape)
-    assert read.numpy().tobytes() == np.asarray(value).tobytes() or dtype == "string"
-    if dtype == "string":
-        assert read.numpy().tolist() == np.asarray(value).tolist()
-    theirs = tf.raw_ops.RestoreV2(
-        prefix=str(tmp_path / "ours"), tensor_names=["t"], shape_and_slices=[""], dtypes=[DTYPES_BY_NAME[dtype].number]
-    )[0]
-    assert np.asarray(theirs.numpy()).tolist() == np.asarray(value).tolist() or np.isnan(value.astype(float)).any()
+    assert (read.dtype.name, read.shape) == (dtype, value.shape)
+    back = restore_v2(tmp_path / "ours", "t", kind)
+    if kind.is_string:
+        assert read.numpy().tolist() == value.tolist() == np.asarray(back.numpy(), object).tolist()
+    else:
+        assert read.numpy().tobytes() == value.tobytes()
+        again = tmp_path / "again"
+        save_v2(again, {"t": back})
+        assert_same_files(again, tmp_path / "theirs")
 
 
-@pytest.mark.parametrize("name", ["int4", "uint4"])
-def test_small_integers_take_a_byte_each_as_in_tensorflow(tmp_path: Path, name: str) -> None:
-    value = np.array([1, 2, 3, 7], getattr(ml_dtypes, name))
-    proto = tf.make_tensor_proto(value)
-    tensor = tf.raw_ops.ParseTensor(serialized=proto.SerializeToString(), out_type=proto.dtype)
-    tf.raw_ops.SaveV2(prefix=str(tmp_path / "theirs"), tensor_names=["t"], shape_and_slices=[""], tensors=[tensor])
-    save_checkpoint(tmp_path / "ours", {"t": value})
-    assert sorted(files(tmp_path / "ours").items()) == sorted(files(tmp_path / "theirs").items())
-    assert Checkpoint(tmp_path / "theirs")["t"].numpy().tolist() == [1, 2, 3, 7]
+def test_variants_are_carried_over_as_they_are(tmp_path: Path) -> None:
+    handle = tf.raw_ops.EmptyTensorList(element_shape=[2], max_num_elements=3, element_dtype=tf.float32)
+    handle = tf.raw_ops.TensorListPushBack(input_handle=handle, tensor=tf.constant([1.0, 2.0]))
+    dataset = iter(tf.data.Dataset.range(10).shuffle(5, seed=3))
+    next(dataset)
+    tensors = {
+        "optional": tf.raw_ops.OptionalFromValue(components=[tf.constant(b"x" * 300)]),
+        "list": handle,
+        "many": tf.stack([handle, handle, handle]),
+        "plain": tf.constant([1.0]),
+    }
+    save_v2(tmp_path / "theirs", tensors)
+    read = Checkpoint(tmp_path / "theirs")
+    assert isinstance(read["many"], OpaqueTensor)
+    assert read["many"].shape == (3,)
+    assert read.verify().is_sound
+    save_checkpoint(tmp_path / "ours", {name: read[name] for name in tensors})
+    assert_same_files(tmp_path / "ours", tmp_path / "theirs")
+    back = restore_v2(tmp_path / "ours", "list", BY_NAME["variant"])
+    assert tf.raw_ops.TensorListGetItem(
+        input_handle=back, index=0, element_shape=[2], element_dtype=tf.float32
+    ).numpy().tolist() == [1.0, 2.0]
+    data = tmp_path / "ours.data-00000-of-00001"
+    content = bytearray(data.read_bytes())
+    content[20] ^= 1
+    data.write_bytes(content)
+    assert "'optional': a variant of" in Checkpoint(tmp_path / "ours").verify().problems[0]
+
+
+def test_iterators_of_datasets_are_carried_over(tmp_path: Path) -> None:
+    iterator = iter(tf.data.Dataset.range(10))
+    assert next(iterator).numpy() == 0
+    prefix = tf.train.Checkpoint(it=iterator).write(str(tmp_path / "theirs"))
+    read = Checkpoint(prefix)
+    assert read.verify().is_sound
+    save_checkpoint(tmp_path / "ours", {name: read[name] for name in read.layout()[0]})
+    fresh = iter(tf.data.Dataset.range(10))
+    tf.train.Checkpoint(it=fresh).read(str(tmp_path / "ours")).assert_consumed()
+    assert next(fresh).numpy() == 1
 
 
 def test_shards_are_merged_as_tensorflow_merges_them(tmp_path: Path) -> None:
@@ -123,16 +151,69 @@ def test_shards_are_merged_as_tensorflow_merges_them(tmp_path: Path) -> None:
         save_v2(Path(parts[-1]), {name: tensors[name] for name in run})
     tf.raw_ops.MergeV2Checkpoints(checkpoint_prefixes=parts, destination_prefix=str(tmp_path / "theirs"))
     write_bundle(str(tmp_path / "ours"), {n: Tensor.of(v) for n, v in tensors.items()}, runs)
-    ours, theirs = files(tmp_path / "ours"), files(tmp_path / "theirs")
-    assert sorted(ours) == sorted(theirs)
-    assert len(theirs) == 4
-    for name in theirs:
-        assert ours[name] == theirs[name], name
+    assert_same_files(tmp_path / "ours", tmp_path / "theirs", 4)
     read = Checkpoint(tmp_path / "theirs")
     assert read.verify().is_sound
     assert len(read.shards) == 3
-    for name, value in tensors.items():
-        assert read[name].numpy().tolist() == np.asarray(value).tolist() or np.isnan(np.asarray(value, complex)).any()
+    assert_read(read, tensors)
+
+
+def test_partitioned_tensors_across_shards(tmp_path: Path) -> None:
+    """The entry of the whole tensor says the shard of its first slice, and slices are listed in order of the shards."""
+    rng = np.random.default_rng(0)
+    pieces = {
+        "early": np.zeros(2, np.float32),
+        "w 10 3 4,6:-": rng.random((6, 3)).astype(np.float32),
+        "w 10 3 0,4:-": rng.random((4, 3)).astype(np.float32),
+        "v 2 4 -:0,3": rng.random((2, 3)),
+        "late": np.ones(2, np.int64),
+        "v 2 4 -:3,1": rng.random((2, 1)),
+    }
+    keys = list(pieces)
+    slices = {key: key for key in keys if " " in key}
+    runs = [keys[:2], keys[2:4], keys[4:]]
+    parts = []
+    for number, run in enumerate(runs):
+        parts.append(str(tmp_path / f"part-{number}"))
+        save_v2(Path(parts[-1]), {key: pieces[key] for key in run}, slices)
+    tf.raw_ops.MergeV2Checkpoints(checkpoint_prefixes=parts, destination_prefix=str(tmp_path / "theirs"))
+    write_bundle(str(tmp_path / "ours"), {key: Tensor.of(v) for key, v in pieces.items()}, runs, slices)
+    assert_same_files(tmp_path / "ours", tmp_path / "theirs", 4)
+    read = Checkpoint(tmp_path / "theirs")
+    assert read.verify().is_sound
+    assert np.array_equal(read["w"].numpy(), restore_v2(tmp_path / "ours", "w", BY_NAME["float32"]))
+    assert b"".join(read["v"].chunks(8)) == bytes_of_v(tmp_path)
+
+
+def bytes_of_v(tmp_path: Path) -> bytes:
+    return np.asarray(restore_v2(tmp_path / "ours", "v", BY_NAME["float64"])).tobytes()
+
+
+@pytest.mark.parametrize("spec", ["4 3 0,4:-", "4 3 0,4:0,3", "4 3 -:-", "4 3 1,2:0,3", "4 3 0,2:-"])
+def test_slices_however_they_are_said(tmp_path: Path, spec: str) -> None:
+    """A slice of all is an ordinary tensor."""
+    size = {"0,4": 4, "-": 4, "1,2": 2, "0,2": 2}[spec.split(" ")[2].split(":")[0]]
+    value = {f"t {spec}": np.arange(size * 3, dtype=np.float32).reshape(size, 3)}
+    slices = {key: key for key in value}
+    save_v2(tmp_path / "theirs", value, slices)
+    save_checkpoint(tmp_path / "ours", value, slices=slices)
+    assert_same_files(tmp_path / "ours", tmp_path / "theirs")
+    read = Checkpoint(tmp_path / "theirs")
+    if size == 4:
+        assert read["t"].numpy().tolist() == next(iter(value.values())).tolist()
+    else:
+        with pytest.raises(DamagedError, match="do not cover"):
+            read["t"].numpy()
+
+
+def test_large_numbers_in_the_keys_of_slices(tmp_path: Path) -> None:
+    """Numbers of 1 to 5 bytes in the order-preserving code."""
+    starts = [0, 1, 63, 64, 65, 8191, 8192, (1 << 20) - 1, 1 << 20, 1 << 27, (1 << 31) - 2, 1 << 33, 1 << 40]
+    pieces = {f"a\0b\xffé {1 << 41} 2 {s},1:-": np.full((1, 2), i, np.int8) for i, s in enumerate(starts)}
+    slices = {key: key for key in pieces}
+    save_v2(tmp_path / "theirs", pieces, slices)
+    save_checkpoint(tmp_path / "ours", pieces, slices=slices)
+    assert_same_files(tmp_path / "ours", tmp_path / "theirs")
 
 
 def test_many_shards_of_our_own_are_read_by_tensorflow(tmp_path: Path) -> None:
@@ -144,120 +225,25 @@ def test_many_shards_of_our_own_are_read_by_tensorflow(tmp_path: Path) -> None:
         assert np.array_equal(reader.get_tensor(name), value)
 
 
-@pytest.mark.parametrize("version", [1, 2])
-def test_partitioned_variables_of_a_saver(tmp_path: Path, version: int) -> None:
-    with tf.Graph().as_default(), v1.Session() as session:
-        with v1.variable_scope("scope", use_resource=False):
-            start = v1.random_normal_initializer(seed=3)
-            w = v1.get_variable(
-                "w", [10, 70, 2], partitioner=v1.variable_axis_size_partitioner(64 * 20, axis=1), initializer=start
-            )
-            v1.get_variable("b", initializer=np.arange(5, dtype=np.int64))
-        session.run(v1.global_variables_initializer())
-        whole = np.concatenate([session.run(part) for part in w], axis=1)
-        saver = v1.train.Saver(write_version=version)
-        prefix = Path(saver.save(session, str(tmp_path / "theirs"), global_step=5))
-        parts = {f"scope/w {p._save_slice_info.spec}": session.run(p) for p in w}
-    assert len(parts) > 3
-    read = Checkpoint(prefix)
-    assert (read.version, list(read)) == (version, ["scope/b", "scope/w"])
-    assert np.array_equal(read["scope/w"].numpy(), whole)
-    assert read["scope/b"].numpy().tolist() == [0, 1, 2, 3, 4]
-    assert read.verify().is_sound
-    held = {"scope/b": np.arange(5, dtype=np.int64), **parts}
-    save_checkpoint(tmp_path / "ours", held, version=version, slices={key: key for key in parts})
-    if version == 1:
-        assert (tmp_path / "ours").read_bytes() == prefix.read_bytes()
-    else:
-        assert sorted(files(tmp_path / "ours").items()) == sorted(files(prefix).items()), prefix
-
-
-@pytest.mark.parametrize(
-    "dtype",
-    ["float32", "float64", "int32", "uint8", "int8", "int16", "int64", "bool", "complex64", "float16", "string"],
-)
-def test_version_1_both_ways(tmp_path: Path, dtype: str) -> None:
-    kind = DTYPES_BY_NAME[dtype]
-    value = values(np.random.default_rng(6), kind, (3, 2))
-    with tf.Graph().as_default(), v1.Session() as session:
-        save = v1.raw_ops.SaveSlices if hasattr(v1, "raw_ops") else tf.raw_ops.SaveSlices
-        if dtype == "string":  # SaveSlices has no strings in any version; our own are read by us
-            save_checkpoint(tmp_path / "ours", {"t": value}, version=1)
-            assert Checkpoint(tmp_path / "ours")["t"].numpy().tolist() == value.tolist()
-            return
-        session.run(
-            save(
-                filename=str(tmp_path / "theirs"), tensor_names=["t"], shapes_and_slices=[""], data=[tf.constant(value)]
-            )
-        )
-        save_checkpoint(tmp_path / "ours", {"t": value}, version=1)
-        assert (tmp_path / "ours").read_bytes() == (tmp_path / "theirs").read_bytes()
-        read = Checkpoint(tmp_path / "theirs")
-        assert read.version == 1
-        assert np.array_equal(read["t"].numpy(), value)
-        if dtype in ("complex64", "float16"):
-            return  # its reader of old files does not take them
-        back = session.run(tf.raw_ops.Restore(file_pattern=str(tmp_path / "ours"), tensor_name="t", dt=kind.number))
-    assert np.array_equal(back, value)
-
-
-def test_object_graphs_tell_attribute_paths(tmp_path: Path) -> None:
-    class Layer(tf.Module):
-        def __init__(self) -> None:
-            self.kernel = tf.Variable(tf.ones([2, 3]), name="kernel")
-
-    root = tf.Module()
-    root.layers = [Layer(), Layer()]
-    root.step = tf.Variable(3)
-    prefix = tf.train.Checkpoint(model=root).save(str(tmp_path / "ckpt"))
-    read = Checkpoint(prefix)
-    assert read.object_paths["model/layers/1/kernel/.ATTRIBUTES/VARIABLE_VALUE"] == "model.layers.1.kernel"
-    assert read.object_paths["model/step/.ATTRIBUTES/VARIABLE_VALUE"] == "model.step"
-    assert read.object_graph is not None
-    # The same tensors in the same order of bytes, object graph included, give the same files.
-    tensors = {name: read[name] for name in read.layout()[0]}
-    save_checkpoint(tmp_path / "ours", tensors)
-    assert sorted(files(tmp_path / "ours").items()) == sorted(files(Path(prefix)).items())
-
-
-def test_state_files_are_those_of_tensorflow(tmp_path: Path) -> None:
-    for name in ("a-1", "a-2"):
-        save_checkpoint(tmp_path / name, {"w": np.zeros(1)})
-    ours, theirs = tmp_path / "ours", tmp_path / "theirs"
-    for relative in (True, False):
-        every = [str(tmp_path / n) for n in ("a-1", "a-2")]
-        for directory in (ours, theirs, tmp_path):
-            directory.mkdir(exist_ok=True)
-        tf.compat.v1.train.update_checkpoint_state(
-            str(tmp_path), every[1], every, all_model_checkpoint_timestamps=[1.5, 2.5], last_preserved_timestamp=0.5
-        )
-        theirs_text = (tmp_path / "checkpoint").read_text()
-        from tensorflow.python.checkpoint.checkpoint_management import update_checkpoint_state_internal
-
-        if relative:
-            update_checkpoint_state_internal(
-                str(tmp_path),
-                every[1],
-                every,
-                save_relative_paths=True,
-                all_model_checkpoint_timestamps=[1.5, 2.5],
-                last_preserved_timestamp=0.5,
-            )
-            theirs_text = (tmp_path / "checkpoint").read_text()
-            write_state(tmp_path, every[1], every, [1.5, 2.5], 0.5)
-            assert (tmp_path / "checkpoint").read_text() == theirs_text
-        state = read_state(tmp_path)
-        assert state is not None
-        assert list(state.all_model_checkpoint_paths) == every
-        assert latest_checkpoint(tmp_path) == tf.train.latest_checkpoint(str(tmp_path)) == every[1]
-
-
-def test_a_moved_directory_is_still_found(tmp_path: Path) -> None:
-    old = tmp_path / "old"
-    old.mkdir()
-    save_checkpoint(old / "m-7", {"w": np.ones(2)})
-    tf.compat.v1.train.update_checkpoint_state(str(old), str(old / "m-7"))
-    assert str(old) in (old / "checkpoint").read_text() or "m-7" in (old / "checkpoint").read_text()
-    old.rename(tmp_path / "new")
-    assert latest_checkpoint(tmp_path / "new") == str(tmp_path / "new" / "m-7")
-    assert Checkpoint(tmp_path / "new")["w"].numpy().tolist() == [1, 1]
+def test_damage_that_tensorflow_refuses_too(tmp_path: Path) -> None:
+    """Overlapping slices, slices that are missing, and a flipped bit."""
+    save_v2(
+        tmp_path / "over",
+        {"a": np.ones((3, 3)), "b": np.zeros((2, 3))},
+        {"a": "t 4 3 0,3:-", "b": "t 4 3 2,2:-"},
+    )
+    with pytest.raises(tf.errors.OpError, match="Overlapping"):
+        restore_v2(tmp_path / "over", "t", BY_NAME["float64"])
+    with pytest.raises(DamagedError, match="overlap"):
+        Checkpoint(tmp_path / "over")["t"].numpy()
+    save_v2(tmp_path / "bit", {"t": np.ones(50)})
+    path = tmp_path / "bit.data-00000-of-00001"
+    data = bytearray(path.read_bytes())
+    data[100] ^= 4
+    path.write_bytes(data)
+    with pytest.raises(tf.errors.DataLossError):
+        restore_v2(tmp_path / "bit", "t", BY_NAME["float64"])
+    with pytest.raises(DamagedError, match="checksum"):
+        Checkpoint(tmp_path / "bit")["t"].numpy()
+    with pytest.raises(DamagedError, match="checksum"):
+        list(Checkpoint(tmp_path / "bit")["t"].chunks())
