@@ -7,7 +7,15 @@ import pytest
 from cryograph.base.errors import Error
 from cryograph.engines.numpy.engine import Numpy
 
-from . import cases_arrays, cases_elementwise, cases_indexing, cases_reductions
+from . import (
+    cases_arrays,
+    cases_elementwise,
+    cases_indexing,
+    cases_pictures,
+    cases_products,
+    cases_reductions,
+    cases_windows,
+)
 from .harness import Case, Refused, ask, assert_alike, feeds_of, program_of, wanted_of
 from .numpy_cases import CASES as NUMPY_CASES
 from .test_onnxruntime_lowerings import CASES as LOWERED_CASES
@@ -23,7 +31,10 @@ SHARED = [
     for c in [*LOWERED_CASES, *NUMPY_CASES]
     if not is_refused(c)
 ]
-FAMILIES = (cases_arrays, cases_elementwise, cases_indexing, cases_reductions)
+FAMILIES = (
+    *(cases_arrays, cases_elementwise, cases_indexing, cases_pictures, cases_products, cases_reductions),
+    *(cases_windows,),
+)
 ALL = [*(case for family in FAMILIES for case in family.CASES), *SHARED]
 
 

@@ -1,21 +1,61 @@
-"""Scaling of pictures (N, H, W, C) as TensorFlow's kernels do it, and what is near: crops, contrast, colour."""
+"""Scaling of pictures (N, H, W, C) as TensorFlow's kernels do it."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import numpy as np
 
 from ...base.errors import RunError
 from ...base.tensors import Array
-from ..resampling import cubic, linear, nearest, scale
 from .context import Context, Rule
 from .elementwise import wide
 
+F = np.float32
 
-def _checked(images: Array, size: Array) -> tuple[int, int]:
+
+def target_size(images: Array, size: Array) -> tuple[int, int]:
+    """Height and width to scale to; RunError when they, or the pictures, are none."""
+    if images.ndim != 4 or size.shape != (2,):
+        raise RunError(f"pictures of {images.ndim} dimensions and a size of the shape {list(size.shape)} were given")
     height, width = (int(n) for n in size)
-    if height <= 0 or width <= 0:
-        raise RunError(f"the size {height} x {width} to scale to is not positive")
+    if height <= 0 or width <= 0 or 0 in images.shape[1:3]:
+        raise RunError(f"{images.shape[1]} x {images.shape[2]} cannot be scaled to {height} x {width}")
     return height, width
+
+
+def _scale(size_in: int, size_out: int, align_corners: bool) -> np.float32:
+    if align_corners and size_out > 1:
+        return F(F(size_in - 1) / F(size_out - 1))
+    return F(F(size_in) / F(size_out))
+
+
+def _sources(size_in: int, size_out: int, align_corners: bool, half_pixel: bool) -> Array:
+    """For each place in the output the place in the input, as float32."""
+    scale = _scale(size_in, size_out, align_corners)
+    places = np.arange(size_out, dtype=F)
+    if half_pixel:
+        return (places + F(0.5)) * scale - F(0.5)
+    return places * scale
+
+
+def resize_bilinear(images: Array, size: Array, align_corners: bool, half_pixel_centers: bool) -> Array:
+    """Pictures of another size, in float32 (in float64 for float64)."""
+    height, width = target_size(images, size)
+    values = images if images.dtype == np.float64 else images.astype(F)
+    # Rows last: TensorFlow mixes the columns of the two rows first.
+    for axis, target in ((2, width), (1, height)):
+        size_in = values.shape[axis]
+        if size_in == target and not half_pixel_centers:
+            continue
+        places = _sources(size_in, target, align_corners, half_pixel_centers)
+        below = np.floor(places)
+        low = np.clip(below, 0, size_in - 1).astype(np.int64)
+        high = np.clip(np.ceil(places), 0, size_in - 1).astype(np.int64)
+        part = (places - below).reshape([-1 if i == axis else 1 for i in range(4)])
+        first = np.take(values, low, axis)
+        values = first + (np.take(values, high, axis) - first) * part
+    return values
 
 
 def _bilinear(
@@ -24,138 +64,163 @@ def _bilinear(
     return resize_bilinear(images, size, align_corners, half_pixel_centers).astype(ctx.dtype, copy=False)
 
 
-def resize_bilinear(images: Array, size: Array, align_corners: bool, half_pixel_centers: bool) -> Array:
-    """Pictures (N, H, W, C) of another size, in float32."""
-    height, width = _checked(images, size)
-    values = images.astype(np.float32)
-    for axis, target in ((1, height), (2, width)):
-        total = values.shape[axis]
-        if total == target and not half_pixel_centers:
-            continue
-        low, high, part = linear(total, target, align_corners, half_pixel_centers)
-        shape = [1] * values.ndim
-        shape[axis] = -1
-        first, second = np.take(values, low, axis), np.take(values, high, axis)
-        values = first + (second - first) * part.reshape(shape)
-    return values
-
-
 def _nearest(
     ctx: Context, images: Array, size: Array, *, align_corners: bool = False, half_pixel_centers: bool = False
 ) -> Array:
-    height, width = _checked(images, size)
+    height, width = target_size(images, size)
     for axis, target in ((1, height), (2, width)):
-        images = np.take(images, nearest(images.shape[axis], target, align_corners, half_pixel_centers), axis)
+        size_in = images.shape[axis]
+        places = np.arange(target, dtype=F)
+        scale = _scale(size_in, target, align_corners)
+        if half_pixel_centers:
+            found = np.floor((places + F(0.5)) * scale)
+        elif align_corners:
+            found = np.floor(places * scale + F(0.5))
+        else:
+            found = np.floor(places * scale)
+        images = np.take(images, np.clip(found, 0, size_in - 1).astype(np.int64), axis)
     return images
+
+
+TABLE = 1024
+"""Steps in which TensorFlow tabulates the cubic's coefficients."""
+
+
+def _cubic_weights(places: Array, size_in: int, half_pixel: bool) -> tuple[Array, Array]:
+    """Four indices and weights for each place: Keys' cubic with a = -0.5 (half-pixel) or -0.75."""
+    a = -0.5 if half_pixel else -0.75
+    low = np.floor(places).astype(np.int64)
+    offset = np.rint((places - low).astype(F) * TABLE) / TABLE
+    t = np.stack([1 + offset, offset, 1 - offset, 2 - offset], -1).astype(F)
+    near = ((a + 2) * t - (a + 3)) * t * t + 1
+    far = ((a * t - 5 * a) * t + 8 * a) * t - 4 * a
+    weights = np.where(t <= 1, near, far).astype(F)
+    indices = low[:, None] + np.arange(-1, 3)
+    if half_pixel:
+        weights = np.where((indices >= 0) & (indices < size_in), weights, 0)
+        weights = weights / weights.sum(-1, keepdims=True)
+    return np.clip(indices, 0, size_in - 1), weights.astype(F)
 
 
 def _bicubic(
     ctx: Context, images: Array, size: Array, *, align_corners: bool = False, half_pixel_centers: bool = False
 ) -> Array:
-    height, width = _checked(images, size)
-    values = images.astype(np.float32)
+    height, width = target_size(images, size)
+    values = images.astype(F)
     for axis, target in ((1, height), (2, width)):
-        indices, weights = cubic(values.shape[axis], target, align_corners, half_pixel_centers)
-        taken = np.take(values, indices, axis)  # (..., target, 4, ...)
-        shape = [1] * taken.ndim
-        shape[axis], shape[axis + 1] = weights.shape
-        values = (taken * weights.reshape(shape)).sum(axis + 1, dtype=np.float32)
+        size_in = values.shape[axis]
+        places = _sources(size_in, target, align_corners, half_pixel_centers)
+        indices, weights = _cubic_weights(places, size_in, half_pixel_centers)
+        shape = [-1 if i == axis else 1 for i in range(4)]
+        made = np.take(values, indices[:, 0], axis) * weights[:, 0].reshape(shape)
+        for i in range(1, 4):
+            made += np.take(values, indices[:, i], axis) * weights[:, i].reshape(shape)
+        values = made
     return values.astype(ctx.dtype, copy=False)
 
 
+def _weighted(values: Array, weights: Array, axis: int) -> Array:
+    """Each place of an axis as a weighted sum over that axis: weights (out, in)."""
+    return np.moveaxis(np.tensordot(values, weights, (axis, 1)), -1, axis)
+
+
 def _area(ctx: Context, images: Array, size: Array, *, align_corners: bool = False) -> Array:
-    height, width = _checked(images, size)
-    values = images.astype(np.float32)
+    """The mean over the area of the input that a place of the output covers."""
+    height, width = target_size(images, size)
+    values = wide(images).astype(F)
     for axis, target in ((1, height), (2, width)):
-        total = values.shape[axis]
-        step = scale(total, target, align_corners)
-        weights = np.zeros((target, total), np.float32)
-        for place in range(target):
-            start, stop = np.float32(place) * step, np.float32(place + 1) * step
-            for source in range(int(np.floor(start)), int(np.ceil(stop))):
-                part = min(float(source + 1), float(stop)) - max(float(source), float(start))
-                weights[place, min(max(source, 0), total - 1)] += part / step
-        values = np.moveaxis(np.tensordot(values, weights, (axis, 1)), -1, axis)
+        size_in = values.shape[axis]
+        scale = _scale(size_in, target, align_corners)
+        places = np.arange(target, dtype=F)[:, None]
+        start, stop = places * scale, (places + 1) * scale
+        last = int(np.ceil(stop).max())
+        sources = np.arange(max(last, size_in))
+        parts = np.clip(np.minimum(sources + 1, stop) - np.maximum(sources, start), 0, None) / scale
+        if last > size_in:  # what sticks out counts for the last element
+            parts[:, size_in - 1] += parts[:, size_in:].sum(1)
+        values = _weighted(values, parts[:, :size_in].astype(F), axis)
     return np.ascontiguousarray(values).astype(ctx.dtype, copy=False)
 
 
-def _crop_and_resize(
+def _lanczos(radius: float) -> Callable[[Array], Array]:
+    def kernel(x: Array) -> Array:
+        safe = np.pi * np.maximum(x, 1e-3)
+        inner = radius * np.sin(safe) * np.sin(safe / radius) / (safe * safe)
+        return np.asarray(np.where(x > radius, 0, np.where(x <= 1e-3, 1, inner)))
+
+    return kernel
+
+
+def _gaussian(x: Array) -> Array:
+    return np.asarray(np.where(x < 1.5, np.exp(-x * x / (2 * 0.5 * 0.5)), 0))
+
+
+def _keys(x: Array) -> Array:
+    far = ((-0.5 * x + 2.5) * x - 4) * x + 2
+    return np.asarray(np.where(x >= 2, 0, np.where(x >= 1, far, (1.5 * x - 2.5) * x * x + 1)))
+
+
+def _mitchell(x: Array) -> Array:
+    far = ((-7 / 18 * x + 2) * x - 10 / 3) * x + 16 / 9
+    return np.asarray(np.where(x >= 2, 0, np.where(x >= 1, far, (7 / 6 * x - 2) * x * x + 8 / 9)))
+
+
+_KERNELS: dict[bytes, tuple[float, Callable[[Array], Array]]] = {
+    b"lanczos1": (1.0, _lanczos(1.0)),
+    b"lanczos3": (3.0, _lanczos(3.0)),
+    b"lanczos5": (5.0, _lanczos(5.0)),
+    b"gaussian": (1.5, _gaussian),
+    b"box": (0.5, lambda x: np.where(x < 0.5, 1.0, np.where(x == 0.5, 0.5, 0.0))),
+    b"triangle": (1.0, lambda x: np.maximum(1 - x, 0)),
+    b"keyscubic": (2.0, _keys),
+    b"mitchellcubic": (2.0, _mitchell),
+}
+
+
+def _spans(kind: bytes, size_in: int, size_out: int, scale: float, shift: float, antialias: bool) -> Array:
+    """Weights (out, in) of a scaled and moved axis; none where the source lies outside."""
+    radius, kernel = _KERNELS[kind]
+    inverse = 1 / scale
+    wider = max(inverse, 1.0) if antialias else 1.0
+    sample = (np.arange(size_out) + 0.5) * inverse - inverse * shift
+    places = np.arange(size_in) + 0.5
+    weights = kernel(np.abs(places - sample[:, None]) / wider)
+    reach = radius * wider
+    start = np.clip(np.ceil(sample - reach - 0.5), 0, size_in - 1)[:, None]
+    stop = np.clip(np.floor(sample + reach - 0.5), 0, size_in - 1)[:, None]
+    index = np.arange(size_in)
+    weights = np.where((index >= start) & (index <= stop), weights, 0)
+    sums = weights.sum(1, keepdims=True)
+    weights = np.where(np.abs(sums) > 1e-35, weights / np.where(sums == 0, 1, sums), 0)
+    return np.asarray(np.where(((sample < 0) | (sample > size_in))[:, None], 0, weights), F)
+
+
+def _scale_and_translate(
     ctx: Context,
-    image: Array,
-    boxes: Array,
-    box_index: Array,
-    crop_size: Array,
+    images: Array,
+    size: Array,
+    scale: Array,
+    translation: Array,
     *,
-    method: bytes = b"bilinear",
-    extrapolation_value: float = 0.0,
+    kernel_type: bytes = b"lanczos3",
+    antialias: bool = True,
 ) -> Array:
-    height, width = _checked(image, crop_size)
-    _, rows, columns, depth = image.shape
-    out = np.full((len(boxes), height, width, depth), extrapolation_value, np.float32)
-    for number, (box, source) in enumerate(zip(boxes, box_index, strict=True)):
-        if not 0 <= source < len(image):
-            raise RunError(f"the box {number} is of picture {int(source)}, and there are {len(image)}")
-        y = _crop_places(box[0], box[2], rows, height)
-        x = _crop_places(box[1], box[3], columns, width)
-        inside = ((y >= 0) & (y <= rows - 1))[:, None] & ((x >= 0) & (x <= columns - 1))[None, :]
-        picture = image[source].astype(np.float32)
-        if method == b"nearest":
-            yi, xi = np.clip(np.round(y), 0, rows - 1).astype(int), np.clip(np.round(x), 0, columns - 1).astype(int)
-            made = picture[yi][:, xi]
-        else:
-            made = _mix(_mix(picture, np.clip(y, 0, rows - 1), 0), np.clip(x, 0, columns - 1), 1)
-        out[number] = np.where(inside[..., None], made, np.float32(extrapolation_value))
-    return out
-
-
-def _crop_places(start: np.float32, stop: np.float32, size: int, count: int) -> Array:
-    if count > 1:
-        step = (stop - start) * np.float32(size - 1) / np.float32(count - 1)
-        return (start * np.float32(size - 1) + np.arange(count, dtype=np.float32) * step).astype(np.float32)
-    return np.array([np.float32(0.5) * (start + stop) * np.float32(size - 1)], np.float32)
-
-
-def _mix(values: Array, places: Array, axis: int) -> Array:
-    low = np.floor(places).astype(int)
-    high = np.ceil(places).astype(int)
-    part = (places - low).reshape([-1 if i == axis else 1 for i in range(values.ndim)]).astype(np.float32)
-    first = np.take(values, low, axis)
-    return np.asarray(first + (np.take(values, high, axis) - first) * part)
-
-
-def _adjust_contrast(ctx: Context, images: Array, factor: Array) -> Array:
-    values = wide(images)
-    mean = values.mean((-3, -2), keepdims=True, dtype=np.float32)
-    return np.asarray((values - mean) * factor + mean).astype(ctx.dtype)
-
-
-def _rgb_to_hsv(ctx: Context, images: Array) -> Array:
-    r, g, b = (images[..., i] for i in range(3))
-    value, low = images.max(-1), images.min(-1)
-    spread = value - low
-    safe = np.where(spread == 0, 1, spread)
-    hue = np.where(value == r, (g - b) / safe, np.where(value == g, 2 + (b - r) / safe, 4 + (r - g) / safe)) / 6
-    hue = np.where(spread == 0, 0, np.where(hue < 0, hue + 1, hue))
-    saturation = np.where(value > 0, spread / np.where(value > 0, value, 1), 0)
-    return np.stack([hue, saturation, value], -1).astype(ctx.dtype)
-
-
-def _hsv_to_rgb(ctx: Context, images: Array) -> Array:
-    h, s, v = (images[..., i] for i in range(3))
-    angle = h * 6
-    r = np.clip(np.abs(angle - 3) - 1, 0, 1)
-    g = np.clip(2 - np.abs(angle - 2), 0, 1)
-    b = np.clip(2 - np.abs(angle - 4), 0, 1)
-    return np.stack([(1 + s * (part - 1)) * v for part in (r, g, b)], -1).astype(ctx.dtype)
+    if kernel_type not in _KERNELS:
+        raise RunError(f"the kernel {kernel_type!r} is not one of {', '.join(k.decode() for k in _KERNELS)}")
+    if not np.all(scale > 0):
+        raise RunError(f"the scales {scale.tolist()} are not positive")
+    targets = target_size(images, size)
+    values = images.astype(F)
+    for axis, target, by, shift in zip((1, 2), targets, scale, translation, strict=True):
+        weights = _spans(kernel_type, values.shape[axis], target, float(by), float(shift), antialias)
+        values = _weighted(values, weights, axis)
+    return np.ascontiguousarray(values)
 
 
 RULES: dict[str, Rule] = {
-    "AdjustContrastv2": _adjust_contrast,
-    "CropAndResize": _crop_and_resize,
-    "HSVToRGB": _hsv_to_rgb,
-    "RGBToHSV": _rgb_to_hsv,
     "ResizeArea": _area,
     "ResizeBicubic": _bicubic,
     "ResizeBilinear": _bilinear,
     "ResizeNearestNeighbor": _nearest,
+    "ScaleAndTranslate": _scale_and_translate,
 }

@@ -9,8 +9,10 @@ from . import (
     boxes,
     casts,
     choosing,
+    colours,
     control,
     convolutions,
+    crops,
     elementwise,
     images,
     indexing,
@@ -30,8 +32,9 @@ from . import (
 from .context import Rule
 
 FAMILIES = (
-    *(activations, arrays, blocks, boxes, casts, choosing, control, convolutions, elementwise, images, indexing),
-    *(losses, matrices, norms, patches, pools, products, random, reductions, segments, slices, spectra, tables),
+    *(activations, arrays, blocks, boxes, casts, choosing, colours, control, convolutions, crops, elementwise),
+    *(images, indexing, losses, matrices, norms, patches, pools, products, random, reductions, segments, slices),
+    *(spectra, tables),
 )
 
 RULES: dict[str, Rule] = {op: rule for family in FAMILIES for op, rule in family.RULES.items()}

@@ -1,0 +1,123 @@
+"""Parts of pictures (N, H, W, C): boxes scaled to one size, and glimpses."""
+
+from __future__ import annotations
+
+import secrets
+
+import numpy as np
+
+from ...base.errors import RunError
+from ...base.tensors import Array
+from .context import Context, Rule
+from .images import target_size
+
+F = np.float32
+
+
+def _crop_and_resize(
+    ctx: Context,
+    image: Array,
+    boxes: Array,
+    box_index: Array,
+    crop_size: Array,
+    *,
+    method: bytes = b"bilinear",
+    extrapolation_value: float = 0.0,
+) -> Array:
+    """Boxes are (y1, x1, y2, x2) in units of the picture; places outside of it get the extrapolation value."""
+    height, width = target_size(image, crop_size)
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or box_index.shape != boxes.shape[:1]:
+        raise RunError(f"{list(box_index.shape)} pictures were named for boxes of the shape {list(boxes.shape)}")
+    if box_index.size and (box_index.min() < 0 or box_index.max() >= len(image)):
+        raise RunError(f"a box is of a picture that is not in [0, {len(image)})")
+    _, rows, columns, depth = image.shape
+    outside = F(extrapolation_value)
+    out = np.full((len(boxes), height, width, depth), outside, F)
+    for number, (box, source) in enumerate(zip(boxes, box_index, strict=True)):
+        y, x = _places(box[0], box[2], rows, height), _places(box[1], box[3], columns, width)
+        inside = ((y >= 0) & (y <= rows - 1))[:, None] & ((x >= 0) & (x <= columns - 1))[None, :]
+        picture = image[source].astype(F)
+        y, x = np.clip(y, 0, rows - 1), np.clip(x, 0, columns - 1)
+        if method == b"nearest":
+            made = picture[np.floor(y + F(0.5)).astype(int)][:, np.floor(x + F(0.5)).astype(int)]
+        else:
+            made = _mix(_mix(picture, x, 1), y, 0)
+        out[number] = np.where(inside[..., None], made, outside)
+    return out
+
+
+def _places(start: np.float32, stop: np.float32, size: int, count: int) -> Array:
+    if count > 1:
+        step = (stop - start) * F(size - 1) / F(count - 1)
+        return np.asarray(start * F(size - 1) + np.arange(count, dtype=F) * step, F)
+    return np.array([F(0.5) * (start + stop) * F(size - 1)], F)
+
+
+def _mix(values: Array, places: Array, axis: int) -> Array:
+    low, high = np.floor(places).astype(int), np.ceil(places).astype(int)
+    part = (places - low).reshape([-1 if i == axis else 1 for i in range(values.ndim)]).astype(F)
+    first = np.take(values, low, axis)
+    return np.asarray(first + (np.take(values, high, axis) - first) * part)
+
+
+def _glimpse(newest: bool) -> Rule:
+    """Windows of one size around places; what lies outside of a picture is noise, or 0.
+
+    The first version takes half a window off in every case, the second only of places that are normalised and counted
+    from the middle.
+    """
+
+    def rule(
+        ctx: Context,
+        images: Array,
+        size: Array,
+        offsets: Array,
+        *,
+        centered: bool = True,
+        normalized: bool = True,
+        uniform_noise: bool = True,
+        noise: bytes = b"uniform",
+    ) -> Array:
+        height, width = target_size(images, size)
+        if offsets.shape != (len(images), 2):
+            raise RunError(f"places of the shape {list(offsets.shape)} were given for {len(images)} pictures")
+        space = np.array(images.shape[1:3], F)
+        window = np.array([height, width], F)
+        starts = offsets.astype(F)
+        if normalized:
+            starts = starts * space
+        if centered:
+            starts = starts / F(2) + space / F(2) if normalized or not newest else starts + space / F(2)
+        if not newest:
+            starts = starts - window / F(2)
+        elif normalized and centered:
+            starts = starts - np.floor(window / 2)
+        corners = np.trunc(starts).astype(int)
+        cut = [_cut(image, at, height, width, noise, uniform_noise) for image, at in zip(images, corners, strict=True)]
+        return np.stack(cut) if cut else np.zeros((0, height, width, images.shape[-1]), F)
+
+    return rule
+
+
+def _cut(image: Array, corner: Array, height: int, width: int, noise: bytes, uniform: bool) -> Array:
+    shape = (height, width, image.shape[-1])
+    rows, columns = np.arange(corner[0], corner[0] + height), np.arange(corner[1], corner[1] + width)
+    inside = ((rows >= 0) & (rows < image.shape[0]))[:, None] & ((columns >= 0) & (columns < image.shape[1]))
+    made = image[np.clip(rows, 0, image.shape[0] - 1)][:, np.clip(columns, 0, image.shape[1] - 1)]
+    if inside.all():
+        return np.asarray(made)
+    around = np.zeros(shape, F)
+    if noise != b"zero":
+        rng = np.random.default_rng(secrets.randbits(128))
+        if noise == b"gaussian" or not uniform:
+            around = rng.normal(image.mean((0, 1)), image.std((0, 1)), shape).astype(F)
+        else:
+            around = rng.uniform(image.min((0, 1)), image.max((0, 1)), shape).astype(F)
+    return np.asarray(np.where(inside[..., None], made, around))
+
+
+RULES: dict[str, Rule] = {
+    "CropAndResize": _crop_and_resize,
+    "ExtractGlimpse": _glimpse(False),
+    "ExtractGlimpseV2": _glimpse(True),
+}
