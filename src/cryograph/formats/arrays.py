@@ -44,7 +44,10 @@ MAX_DEFLATE = 1032
 """Bytes that one compressed byte can stand for at most."""
 
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
-_UNREADABLE = (ValueError, SyntaxError, TypeError, KeyError, EOFError, MemoryError, RecursionError, zlib.error)
+_UNREADABLE = (
+    *(ValueError, SyntaxError, TypeError, KeyError, EOFError, MemoryError, RecursionError, NotImplementedError),
+    zlib.error,
+)
 """What numpy and zipfile raise for damaged members."""
 
 
@@ -104,7 +107,7 @@ def read_npz(path: Path) -> Document:
     file = open_file(path)
     try:
         archive = zipfile.ZipFile(io.BufferedReader(_Reader(file)))
-    except (zipfile.BadZipFile, NotImplementedError, *_UNREADABLE) as error:
+    except (zipfile.BadZipFile, *_UNREADABLE) as error:
         raise DamagedError(f"{file.name} is not a .npz file that can be read: {error}.") from error
     tensors: dict[str, Tensor] = {}
     for info in archive.infolist():

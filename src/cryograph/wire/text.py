@@ -6,6 +6,7 @@ Source: protobuf.dev/reference/protobuf/textformat-spec.
 
 from __future__ import annotations
 
+import warnings
 from functools import cache
 from typing import TYPE_CHECKING, TypeVar
 
@@ -51,14 +52,17 @@ def parse_text(text: str | bytes, kind: type[M], name: str = "<text>") -> tuple[
         raise FormatError(f"{name}, line {line}: this is not text in UTF-8, so not a {wanted} in text form.") from error
     message = kind()
     try:
-        text_format.Parse(decoded, message, descriptor_pool=their_pool())
+        with warnings.catch_warnings():
+            # protobuf leaves escapes to Python, which only warns of those that there are not.
+            warnings.filterwarnings("error", "invalid .*escape", DeprecationWarning)
+            text_format.Parse(decoded, message, descriptor_pool=their_pool())
     except text_format.ParseError as error:
         where = f", line {error.GetLine()}, column {error.GetColumn()}" if error.GetLine() else ""
         said = str(error)
         if where:
             said = said.split(" : ", 1)[-1]
         raise FormatError(f"{name}{where}: not a {wanted} in text form: {_plain(said)}") from error
-    except (DecodeError, UnicodeError) as error:
+    except (DecodeError, UnicodeError, DeprecationWarning) as error:
         raise FormatError(f"{name}: not a {wanted} in text form: {_plain(str(error))}") from error
     except RecursionError as error:
         raise LimitError(f"{name}: messages lie too deep in each other to be parsed.") from error

@@ -185,7 +185,7 @@ class _Plan:
                     made = action.rule(action.context, *inputs, **action.kwargs)
                 except Error as error:
                     raise type(error)(f"{_where(action.step)}: {error}") from error
-                except (ValueError, IndexError, TypeError, ZeroDivisionError, OverflowError) as error:
+                except (ValueError, IndexError, TypeError, ArithmeticError, MemoryError) as error:
                     raise RunError(f"{_where(action.step)}: {error}; inputs {_shapes(inputs)}.") from error
                 if type(made) is not tuple:
                     made = (made,)

@@ -25,7 +25,8 @@ Body = Callable[[Program, str, Sequence[Value]], OnnxGraph]
 
 
 class Builder:
-    """Collects the nodes of one step. Names that it makes begin with the step's name and are unique in the program.
+    """Collects the nodes of one step. Names that it makes begin with that of the step's first output, which no other
+    step gives, and so are unique in the program.
 
     `shapes` are those of the step's outputs, as far as the program knows them.
     """
@@ -36,7 +37,7 @@ class Builder:
         self.nodes: list[OnnxNode] = []
         self.constants: dict[str, Tensor] = {}
         self.known: dict[str, Value] = {}
-        self._prefix = f"{prefix}{step.name}#"
+        self._prefix = f"{prefix}{step.outputs[0] if step.outputs else step.name}#"
         self._count = 0
         self._lower_body = lower_body
 
