@@ -74,6 +74,9 @@ class Lowering:
         except Refusal as refusal:
             self.refusals[index] = f"{refusal}"
             builder.nodes.clear()
+        except (ValueError, ArithmeticError, IndexError) as error:  # attributes or constants that make no sense
+            self.refusals[index] = f"its attributes or constants make no sense: {error}"
+            builder.nodes.clear()
         aliases: dict[str, str] = {}
         renamed: dict[str, str] = {}
         produced = {name for node in builder.nodes for name in node.outputs}
