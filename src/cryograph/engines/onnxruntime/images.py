@@ -308,6 +308,8 @@ def non_max_suppression(
     threshold: Value | None,
 ) -> Value:
     """The numbers of the boxes kept, best first, as int32."""
+    if boxes.dtype != FLOAT32 or scores.dtype != FLOAT32:
+        raise Refusal("ONNX Runtime suppresses boxes of float32 only")
     wide = g.unsqueeze(boxes, [0])
     rows = g.unsqueeze(g.unsqueeze(scores, [0]), [0])
     inputs = [wide, rows, g.reshape(g.int64(most), [1])]
