@@ -55,6 +55,8 @@ class Tensor:
     def of(values: ArrayLike, dtype: DType | None = None) -> Tensor:
         """A tensor that holds an array (not copied when it is contiguous); strings of any numpy kind become bytes."""
         array = np.asarray(values)
+        if array.dtype.kind in "SU" and not isinstance(values, np.ndarray):
+            array = np.asarray(values, object)  # numpy's own strings lose the zero bytes at their end
         if array.dtype.kind in "SUO":
             array = to_bytes(array)
         wanted = dtype_of(array.dtype) if dtype is None else dtype.base

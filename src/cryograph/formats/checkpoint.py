@@ -152,13 +152,13 @@ def find_prefix(path: Path) -> str:
     for prefix in (name, data.group("prefix") if data else None, _without(name, ".index"), _without(name, ".meta")):
         if prefix is not None and is_file(f"{prefix}.index"):
             return prefix
+    if is_dir(name):
+        return _of_directory(name)
     if data or name.endswith(".index"):
         missing = f"{data.group('prefix') if data else name.removesuffix('.index')}.index"
         raise FileError(f"{missing} is missing; without it the checkpoint's data cannot be read.")
     if is_file(name):
         return _of_file(name)
-    if is_dir(name):
-        return _of_directory(name)
     sharded = _sharded(name)
     if sharded is not None:
         return sharded

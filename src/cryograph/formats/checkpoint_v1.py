@@ -255,9 +255,11 @@ def _write_table(writer: TableWriter, tensors: Mapping[str, Tensor], slices: Map
             raise InputError(f"{key!r} is {tensor.dtype}, which checkpoints of version 1 cannot hold; write version 2.")
         name, _, spec = parts[key]
         shape, part = TensorSlice.parse(spec) if spec else (tensor.shape, all_of(tensor.shape))
+        if not name:
+            raise InputError("A tensor needs a name; the empty one is that of the checkpoint's list of tensors.")
         if part.sizes(shape) != tensor.shape:
             raise InputError(
-                f"{key!r} is a slice of {show(part.sizes(shape))}, but its values are {show(tensor.shape)}."
+                f"{key!r} is a slice of the shape {show(part.sizes(shape))}, but its values have {show(tensor.shape)}."
             )
         meta = metas.setdefault(name, pb.SavedSliceMeta(name=name, type=tensor.dtype.number, shape=shape_proto(shape)))
         if meta.type != tensor.dtype.number or meta.shape != shape_proto(shape) or part.key(name) in values:
