@@ -20,6 +20,7 @@ import json
 import os
 import struct
 import tempfile
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Callable, Iterator, Mapping
@@ -46,6 +47,7 @@ MAX_DEFLATE = 1032
 _ZIP_TIME = (1980, 1, 1, 0, 0, 0)
 _UNREADABLE = (
     *(ValueError, SyntaxError, TypeError, KeyError, EOFError, MemoryError, RecursionError, NotImplementedError),
+    tokenize.TokenError,
     zlib.error,
 )
 """What numpy and zipfile raise for damaged members."""

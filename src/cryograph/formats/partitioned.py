@@ -81,7 +81,11 @@ class PartitionedTensor(Tensor):
             return [tensor for _, tensor in self._parts]
         axis = self._axis
         found: list[Tensor] = []
-        for _, group in groupby(self._parts, key=lambda part: (part[0][axis].start, part[0][axis].stop)):
+        reached = 0
+        for (start, stop), group in groupby(self._parts, key=lambda part: (part[0][axis].start, part[0][axis].stop)):
+            if start != reached:  # parts of several lengths lie beside each other
+                return None
+            reached = stop
             parts = list(group)
             if len(parts) == 1:
                 found.append(parts[0][1])
