@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import ml_dtypes
 import numpy as np
 
-from .harness import Case, F, L, N, floats, ints, ivec
-from .onnxruntime_cases import case
+from tests.support.op_cases import Case, F, L, N, case, floats, ints, ivec
 
 BF = ml_dtypes.bfloat16
 

@@ -7,8 +7,20 @@ from collections.abc import Iterator
 import numpy as np
 
 from cryograph.base.dtypes import dtype_of
-
-from .harness import Array, Case, F, bools, case, complexes, floats, ivec, kernel_types, refusal, strings, values
+from tests.support.op_cases import (
+    Array,
+    Case,
+    F,
+    bools,
+    case,
+    complexes,
+    floats,
+    ivec,
+    kernel_types,
+    refusal,
+    strings,
+    values,
+)
 
 SPECIAL = [0.0, -0.0, 1, -1, 0.5, -0.5, 1.5, -1.5, 2.5, -2.5, 3.3, 1e-3, -1e-3, 30, -30, np.inf, -np.inf, np.nan]
 

@@ -8,9 +8,8 @@ from typing import Any
 import numpy as np
 
 from cryograph.base.dtypes import dtype_of
-
-from .cases_arrays import one
-from .harness import Array, Case, F, N, case, floats, ints, ivec, kernel_types, refusal, values
+from tests.engines.cases.arrays import one
+from tests.support.op_cases import Array, Case, F, N, case, floats, ints, ivec, kernel_types, refusal, values
 
 NOTHING = np.zeros(0, F)
 SIZES = (ivec(14, 11), ivec(3, 4), ivec(7, 5), ivec(1, 1), ivec(21, 2), ivec(8, 1))

@@ -7,8 +7,22 @@ from collections.abc import Iterator
 import numpy as np
 
 from cryograph.base.dtypes import INT32, INT64, dtype_of
-
-from .harness import Array, Case, D, F, L, N, bools, case, floats, ints, ivec, kernel_types, refusal, values
+from tests.support.op_cases import (
+    Array,
+    Case,
+    D,
+    F,
+    L,
+    N,
+    bools,
+    case,
+    floats,
+    ints,
+    ivec,
+    kernel_types,
+    refusal,
+    values,
+)
 
 NONE = np.zeros((0,), N)
 ODD = [1.0, np.nan, 3.0, -np.inf, np.inf, 2.0]

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from cryograph.base.dtypes import INT32, INT64
-
-from .harness import Array, Case, L, N, case, floats, ivec, kernel_types, refusal, values
+from tests.support.op_cases import Array, Case, L, N, case, floats, ivec, kernel_types, refusal, values
 
 NARROW = {"float16": 4e-3, "bfloat16": 2e-2}
 STEPS = ((1, 1, 1), (2, 2, 1), (3, 1, 1), (1, 1, 2), (2, 3, 1), (1, 1, 3))

@@ -8,8 +8,7 @@ from typing import Any
 import numpy as np
 
 from cryograph.base.dtypes import INT64, dtype_of
-
-from .harness import (
+from tests.support.op_cases import (
     Array,
     Case,
     D,
@@ -58,7 +57,7 @@ def shapes() -> Iterator[Case]:
         yield case("Split", one(2), x, num_split=2)
         yield case("SplitV", x, ivec(1, 2), one(1), num_split=2)
         yield case("Slice", x, ivec(0, 1, 0), ivec(2, 2, -1))
-        if kind in kernel_types("Tile"):
+        if kind != "uint16":
             yield case("Tile", x, ivec(1, 2, 3))
         yield case("ReverseV2", x, ivec(0, -1))
         yield case("BroadcastTo", x[0, :1], ivec(2, 5, 4))

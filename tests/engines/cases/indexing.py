@@ -7,9 +7,23 @@ from collections.abc import Iterator
 import numpy as np
 
 from cryograph.base.dtypes import INT32, INT64, dtype_of
-
-from .cases_arrays import KINDS, NONE, one, rows
-from .harness import Case, F, L, N, bools, case, complexes, floats, ints, ivec, kernel_types, refusal, strings, values
+from tests.engines.cases.arrays import KINDS, NONE, one, rows
+from tests.support.op_cases import (
+    Case,
+    F,
+    L,
+    N,
+    bools,
+    case,
+    complexes,
+    floats,
+    ints,
+    ivec,
+    kernel_types,
+    refusal,
+    strings,
+    values,
+)
 
 
 def gathers() -> Iterator[Case]:

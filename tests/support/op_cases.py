@@ -1,24 +1,22 @@
-"""What op cases are, what TensorFlow answers to them, and the program of one step that an engine is given.
+"""What op cases are, and the program of one step that an engine is given.
 
 A case is written once, as plain data, and runs on every engine. Inputs are seeded, so that a case is always the same.
-`run_oracle` asks TensorFlow's kernels directly by the op's own name, in this process; an op that TensorFlow refuses
-gives `Refused` in place of arrays.
+What TensorFlow answers to it stands in a golden file (see golden.py), which `tools/gen_golden.py` writes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tensorflow as tf
-from tensorflow.python.eager import context, execute
-from tensorflow.python.framework import kernels
 
-from cryograph.base.dtypes import DType, dtype_of
+from cryograph.base.dtypes import dtype_of
 from cryograph.base.tensors import Tensor
-from cryograph.ops.signatures import default_attrs, input_types, number_of_outputs, output_types, signature
+from cryograph.ops.signatures import default_attrs, input_types, output_types, signature
 from cryograph.program.program import Program, Spec, Step
 
 Array = np.ndarray[Any, Any]
@@ -34,6 +32,7 @@ class Case:
     `outputs` are the numbers of those that are compared (None: all). `fixed` are inputs that a graph holds as
     constants, and `sizes` says how much of the shapes an engine that compiles must know: "any", "known", "" (it need
     not take it).
+    `form` names the normal form (see FORMS) in which answers are compared that are not unique.
     `turned` asks the oracle for the same numbers with the channels last, where its CPU kernel wants that. `refused`:
     TensorFlow raises an error, and so must an engine.
     """
@@ -45,6 +44,7 @@ class Case:
     outputs: tuple[int, ...] | None = None
     fixed: tuple[int, ...] = ()
     sizes: str = ""
+    form: str = ""
     turned: bool = False
     refused: bool = False
 
@@ -68,11 +68,14 @@ def case(
     *inputs: Any,
     tolerance: float = 2e-6,
     outputs: tuple[int, ...] | None = None,
+    fixed: tuple[int, ...] = (),
+    sizes: str = "",
+    form: str = "",
     turned: bool = False,
     **attrs: Any,
 ) -> Case:
     """A case whose inputs are anything that numpy takes."""
-    return Case(op, tuple(map(_array, inputs)), attrs, tolerance, outputs, turned=turned)
+    return Case(op, tuple(map(_array, inputs)), attrs, tolerance, outputs, fixed, sizes, form, turned)
 
 
 def refusal(op: str, *inputs: Any, **attrs: Any) -> Case:
@@ -134,19 +137,20 @@ def values(dtype: Any, *shape: int, seed: int = 0, low: float = -9, high: float 
     return floats(*shape, seed=seed, low=low / 3, high=high / 3, dtype=held)
 
 
+KERNEL_TYPES = Path(__file__).parents[1] / "engines" / "golden" / "kernel_types.txt"
+"""The dtypes of the CPU kernels of TensorFlow, one line an op and attribute; written by `tools/gen_golden.py`."""
+
+
+@cache
+def _kernel_types() -> dict[tuple[str, str], list[str]]:
+    lines = (line.split() for line in KERNEL_TYPES.read_text().splitlines())
+    return {(op, attr): types for op, attr, *types in lines}
+
+
 def kernel_types(op: str, attr: str = "T", but: Iterable[str] = ()) -> list[str]:
     """The dtypes of an attribute for which TensorFlow has a kernel on the CPU, by name."""
-    found: set[str] = set()
-    for kernel in kernels.get_registered_kernels_for_op(op).kernel:
-        if kernel.device_type == "CPU" and not kernel.label:
-            for constraint in kernel.constraint:
-                if constraint.name == attr:
-                    found |= {dtype_of(number).name for number in constraint.allowed_values.list.type}
-    known = signature(op)
-    allowed = known.attrs[attr].allowed if known is not None and attr in known.attrs else None
-    if allowed is not None:
-        found &= {dtype.name for dtype in allowed}
-    return sorted(found - {"resource", "variant"} - set(but))
+    left_out = set(but)
+    return [name for name in _kernel_types()[op, attr] if name not in left_out]
 
 
 def attrs_of(case: Case) -> dict[str, Any]:
@@ -171,81 +175,6 @@ def attrs_of(case: Case) -> dict[str, Any]:
             attrs[arg.type_list_attr] = held[:count]
         position += count
     return {**attrs, **given}
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, DType):
-        return value.number
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, tuple):  # a shape
-        return list(value)
-    return value
-
-
-def _fed(array: Array, dtype: DType) -> Any:
-    if dtype.is_quantized:
-        return tf.bitcast(tf.constant(array), tf.dtypes.as_dtype(dtype.number))
-    return tf.constant(array)
-
-
-def _held(tensor: Any) -> Array:
-    if tensor.dtype.is_quantized:
-        plain = {1: tf.int8, 2: tf.int16, 4: tf.int32}[tensor.dtype.size]
-        kind = {tf.quint8: tf.uint8, tf.quint16: tf.uint16}.get(tensor.dtype, plain)
-        tensor = tf.bitcast(tensor, kind)
-    return np.asarray(tensor.numpy())
-
-
-def ask(case: Case) -> list[Array] | Refused:
-    """TensorFlow's answer to one case."""
-    if case.turned:
-        return _ask_turned(case)
-    attrs = attrs_of(case)
-    flat = [item for name, value in attrs.items() for item in (name, _plain(value))]
-    types = input_types(case.op, attrs)
-    inputs = [_fed(x, dtype) for x, dtype in zip(case.inputs, types, strict=True)]
-    try:
-        made = execute.execute(case.op, number_of_outputs(case.op, attrs), inputs, tuple(flat), context.context())
-    except tf.errors.OpError as error:
-        return Refused(str(error))
-    return [_held(part) for part in made]
-
-
-def run_oracle(cases: Iterable[Case]) -> list[list[Array] | Refused]:
-    """TensorFlow's answers to all cases, in order."""
-    return [ask(case) for case in cases]
-
-
-_SPATIAL_LISTS = ("strides", "ksize", "dilations")
-
-
-def _channels_last(values: Sequence[Any]) -> list[Any]:
-    return [values[0], *values[2:], values[1]]
-
-
-def _ask_turned(case: Case) -> list[Array] | Refused:
-    """A case with the channels first is asked with the channels last, and the answer turned back."""
-    rank = next(x.ndim for x in case.inputs if x.ndim > 3)
-    to_last, to_first = [0, *range(2, rank), 1], [0, rank - 1, *range(1, rank - 1)]
-    attrs: dict[str, Any] = {**case.attrs, "data_format": "NDHWC" if rank == 5 else "NHWC"}
-    for name in _SPATIAL_LISTS:
-        if name in attrs:
-            attrs[name] = _channels_last(attrs[name])
-    if attrs.get("explicit_paddings"):
-        pairs = [attrs["explicit_paddings"][2 * i : 2 * i + 2] for i in range(rank)]
-        attrs["explicit_paddings"] = [p for pair in _channels_last(pairs) for p in pair]
-    filters = {"Conv2D": 1, "Conv3D": 1, "DepthwiseConv2dNative": 1, "Conv2DBackpropInput": 1,
-               "Conv3DBackpropInputV2": 1, "DepthwiseConv2dNativeBackpropInput": 1}.get(case.op)  # fmt: skip
-    inputs = [x.transpose(to_last) if x.ndim == rank and i != filters else x for i, x in enumerate(case.inputs)]
-    if case.op.startswith("MaxPool") and len(inputs) == 3 and inputs[1].ndim == 1:  # ksize and strides are inputs
-        inputs[1:] = [np.asarray(_channels_last(list(x)), x.dtype) for x in inputs[1:]]
-    if "BackpropInput" in case.op and len(inputs[0]) == rank:
-        inputs[0] = np.asarray(_channels_last(list(inputs[0])), inputs[0].dtype)
-    answers = ask(Case(case.op, tuple(inputs), attrs))
-    if isinstance(answers, Refused):
-        return answers
-    return [answer.transpose(to_first) if answer.ndim == rank else answer for answer in answers]
 
 
 def program_of(case: Case, answers: Sequence[Array] | None = None, known_sizes: bool = True) -> Program:
@@ -276,6 +205,21 @@ def feeds_of(case: Case) -> list[Array]:
 def wanted_of(case: Case, answers: Sequence[Array]) -> list[Array]:
     """The answers that are compared."""
     return list(answers) if case.outputs is None else [answers[i] for i in case.outputs]
+
+
+FORMS: dict[str, Callable[[Case, Sequence[Array]], Sequence[Array]]] = {}
+"""Normal forms of answers that are right in more than one way, as eigenvectors are, whose sign is free: from a case and
+the wanted answers to what must agree. A family of cases adds its own."""
+
+
+def assert_answers(case: Case, ours: Sequence[Array], answers: Sequence[Array]) -> None:
+    """What an engine made of a case (its wanted outputs) against TensorFlow's answers (all of them)."""
+    wanted: Sequence[Array] = wanted_of(case, answers)
+    assert len(ours) == len(wanted)
+    if case.form:
+        ours, wanted = FORMS[case.form](case, ours), FORMS[case.form](case, wanted)
+    for mine, theirs in zip(ours, wanted, strict=True):
+        assert_alike(mine, theirs, case.tolerance)
 
 
 UNITS = {"float16": 2.0**-10, "bfloat16": 2.0**-7}

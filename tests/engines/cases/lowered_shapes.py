@@ -9,9 +9,8 @@ from typing import Any
 import numpy as np
 
 from cryograph.base.dtypes import dtype_of
-
-from .harness import Array, Case, F, L, N, floats, ints, ivec
-from .onnxruntime_cases import INF, case
+from tests.engines.cases.lowered import INF, case
+from tests.support.op_cases import Array, Case, F, L, N, floats, ints, ivec
 
 
 def shapes() -> Iterator[Case]:

@@ -7,8 +7,7 @@ from collections.abc import Iterator
 import numpy as np
 
 from cryograph.base.dtypes import dtype_of
-
-from .harness import Case, F, N, case, complexes, floats, ints, ivec, kernel_types, refusal, values
+from tests.support.op_cases import Case, F, N, case, complexes, floats, ints, ivec, kernel_types, refusal, values
 
 ROUGH = {"float16": 4e-3, "bfloat16": 2e-2, "complex64": 4e-6, "complex128": 4e-6}
 

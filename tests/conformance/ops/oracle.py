@@ -1,0 +1,101 @@
+"""Asks TensorFlow's kernels directly, by the op's own name."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.eager import context, execute
+from tensorflow.python.framework import kernels
+
+from cryograph.base.dtypes import DType, dtype_of
+from cryograph.ops.signatures import input_types, number_of_outputs, signature
+from tests.support.op_cases import Array, Case, Refused, attrs_of
+
+
+def kernel_types() -> Iterator[str]:
+    """A line for each attribute of each op that its CPU kernels tell apart: op, attribute, dtypes."""
+    found: dict[tuple[str, str], set[str]] = {}
+    for kernel in kernels.get_all_registered_kernels().kernel:
+        if kernel.device_type == "CPU" and not kernel.label:
+            for constraint in kernel.constraint:
+                numbers = constraint.allowed_values.list.type
+                found.setdefault((kernel.op, constraint.name), set()).update(dtype_of(n).name for n in numbers)
+    for (op, attr), types in sorted(found.items()):
+        known = signature(op)
+        spec = known.attrs.get(attr) if known is not None else None
+        if spec is not None and spec.kind in ("type", "list(type)"):
+            held = types if spec.allowed is None else types & {dtype.name for dtype in spec.allowed}
+            yield " ".join([op, attr, *sorted(held - {"resource", "variant"})])
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, DType):
+        return value.number
+    if isinstance(value, list):
+        return [_plain(item) for item in value]
+    if isinstance(value, tuple):  # a shape
+        return list(value)
+    return value
+
+
+def _fed(array: Array, dtype: DType) -> Any:
+    if dtype.is_quantized:
+        return tf.bitcast(tf.constant(array), tf.dtypes.as_dtype(dtype.number))
+    return tf.constant(array)
+
+
+def _held(tensor: Any) -> Array:
+    if tensor.dtype.is_quantized:
+        plain = {1: tf.int8, 2: tf.int16, 4: tf.int32}[tensor.dtype.size]
+        kind = {tf.quint8: tf.uint8, tf.quint16: tf.uint16}.get(tensor.dtype, plain)
+        tensor = tf.bitcast(tensor, kind)
+    return np.asarray(tensor.numpy())
+
+
+def ask(case: Case) -> list[Array] | Refused:
+    """TensorFlow's answer to one case."""
+    if case.turned:
+        return _ask_turned(case)
+    attrs = attrs_of(case)
+    flat = [item for name, value in attrs.items() for item in (name, _plain(value))]
+    types = input_types(case.op, attrs)
+    inputs = [_fed(x, dtype) for x, dtype in zip(case.inputs, types, strict=True)]
+    try:
+        made = execute.execute(case.op, number_of_outputs(case.op, attrs), inputs, tuple(flat), context.context())
+    except tf.errors.OpError as error:
+        return Refused(str(error))
+    return [_held(part) for part in made]
+
+
+_SPATIAL_LISTS = ("strides", "ksize", "dilations")
+
+
+def _channels_last(values: Sequence[Any]) -> list[Any]:
+    return [values[0], *values[2:], values[1]]
+
+
+def _ask_turned(case: Case) -> list[Array] | Refused:
+    """A case with the channels first is asked with the channels last, and the answer turned back."""
+    rank = next(x.ndim for x in case.inputs if x.ndim > 3)
+    to_last, to_first = [0, *range(2, rank), 1], [0, rank - 1, *range(1, rank - 1)]
+    attrs: dict[str, Any] = {**case.attrs, "data_format": "NDHWC" if rank == 5 else "NHWC"}
+    for name in _SPATIAL_LISTS:
+        if name in attrs:
+            attrs[name] = _channels_last(attrs[name])
+    if attrs.get("explicit_paddings"):
+        pairs = [attrs["explicit_paddings"][2 * i : 2 * i + 2] for i in range(rank)]
+        attrs["explicit_paddings"] = [p for pair in _channels_last(pairs) for p in pair]
+    filters = {"Conv2D": 1, "Conv3D": 1, "DepthwiseConv2dNative": 1, "Conv2DBackpropInput": 1,
+               "Conv3DBackpropInputV2": 1, "DepthwiseConv2dNativeBackpropInput": 1}.get(case.op)  # fmt: skip
+    inputs = [x.transpose(to_last) if x.ndim == rank and i != filters else x for i, x in enumerate(case.inputs)]
+    if case.op.startswith("MaxPool") and len(inputs) == 3 and inputs[1].ndim == 1:  # ksize and strides are inputs
+        inputs[1:] = [np.asarray(_channels_last(list(x)), x.dtype) for x in inputs[1:]]
+    if "BackpropInput" in case.op and len(inputs[0]) == rank:
+        inputs[0] = np.asarray(_channels_last(list(inputs[0])), inputs[0].dtype)
+    answers = ask(Case(case.op, tuple(inputs), attrs))
+    if isinstance(answers, Refused):
+        return answers
+    return [answer.transpose(to_first) if answer.ndim == rank else answer for answer in answers]
