@@ -1,0 +1,118 @@
+"""Records graph cases: a recipe builds a graph, TensorFlow runs it turn by turn.
+
+A recipe is a function without arguments that gives the placeholders and the outputs, decorated with what is fed:
+
+    @recipe([[1.0], [2.0]], resources=True)
+    def adds_to_a_variable() -> Built:
+        x = v1.placeholder(tf.float32, [])
+        ...
+        return [x], [after]
+
+A module's `RECIPES` are recorded as one family, see `tools/gen_graphs.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+from tensorflow.python.ops import control_flow_util, resource_variables_toggle
+
+from tests.support.graph_cases import GraphCase, Turn
+
+v1 = tf.compat.v1
+Built = tuple[Sequence[Any], Sequence[Any]]
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How a graph is built, and what it is fed. `generation` 1 builds TF1's control flow, 2 that of TF2."""
+
+    name: str
+    build: Callable[[], Built]
+    turns: Sequence[Sequence[Any]]
+    generation: int
+    resources: bool
+    tolerance: float
+
+
+RECIPES: dict[str, list[Recipe]] = {}
+"""By module."""
+
+
+def recipe(
+    turns: Sequence[Sequence[Any]] = ((),),
+    *,
+    generations: Sequence[int] = (1,),
+    resources: Sequence[bool] | bool = False,
+    tolerance: float = 2e-6,
+) -> Callable[[Callable[[], Built]], Callable[[], Built]]:
+    """Registers a recipe for each generation of control flow and of variables that is asked for."""
+    kinds = [resources] if isinstance(resources, bool) else resources
+
+    def register(build: Callable[[], Built]) -> Callable[[], Built]:
+        family = build.__module__.rpartition(".")[2]
+        for generation in generations:
+            for kind in kinds:
+                name = build.__name__
+                if len(generations) > 1:
+                    name += f"-tf{generation}"
+                if len(kinds) > 1:
+                    name += "-resources" if kind else "-refs"
+                RECIPES.setdefault(family, []).append(Recipe(name, build, turns, generation, kind, tolerance))
+        return build
+
+    return register
+
+
+@contextmanager
+def behaviour(generation: int, resources: bool) -> Iterator[None]:
+    """Graphs are built with the control flow and the variables of one generation; put back at the end."""
+    before = control_flow_util.ENABLE_CONTROL_FLOW_V2, resource_variables_toggle._DEFAULT_USE_RESOURCE
+    control_flow_util.ENABLE_CONTROL_FLOW_V2 = generation == 2
+    resource_variables_toggle._DEFAULT_USE_RESOURCE = resources
+    try:
+        yield
+    finally:
+        control_flow_util.ENABLE_CONTROL_FLOW_V2, resource_variables_toggle._DEFAULT_USE_RESOURCE = before
+
+
+def record(asked: Recipe) -> GraphCase:
+    """Builds the graph and runs its turns in one session. Variables that are not initialised stay without a value."""
+    with behaviour(asked.generation, asked.resources), tf.Graph().as_default() as graph:
+        v1.set_random_seed(7)
+        inputs, outputs = asked.build()
+        variables = {v.op.name: v for v in v1.global_variables()}
+        proto = graph.as_graph_def().SerializeToString(deterministic=True)
+        starts = [v1.global_variables_initializer(), v1.tables_initializer()]
+        reads = {name: v.read_value() for name, v in variables.items()}
+        with v1.Session(graph=graph) as session:
+            session.run(starts)
+            values = _arrays(session.run(reads))
+            turns = []
+            for fed in asked.turns:
+                feeds = [np.asarray(x, _dtype(t)) for x, t in zip(fed, inputs, strict=True)]
+                try:
+                    answers = [_array(a) for a in session.run(list(outputs), dict(zip(inputs, feeds, strict=True)))]
+                except tf.errors.OpError:
+                    answers = None
+                turns.append(Turn(feeds, answers, _arrays(session.run(reads))))
+    names = [t.name for t in inputs], [t.name for t in outputs]
+    return GraphCase(asked.name, proto, *names, values, turns, asked.tolerance)
+
+
+def _dtype(tensor: Any) -> Any:
+    return object if tensor.dtype == tf.string else tensor.dtype.as_numpy_dtype
+
+
+def _array(value: Any) -> Any:
+    made = np.asarray(value)
+    return made.astype(object) if made.dtype.kind in "SU" else made
+
+
+def _arrays(values: Any) -> dict[str, Any]:
+    return {name: _array(value) for name, value in values.items()} if values else {}

@@ -1,0 +1,47 @@
+"""Every recorded graph (tests/engines/golden/graphs) on every engine, turn by turn, against TensorFlow's answers."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from cryograph.base.errors import Error
+from cryograph.engines.engines import fold, prepare
+from cryograph.program.build import build_program
+from cryograph.program.check import complaints
+from tests.support.graph_cases import GraphCase, families, read_graphs
+from tests.support.op_cases import Array, assert_alike
+
+CASES = {f"{family}/{case.name}": case for family in families() for case in read_graphs(family)}
+
+
+@pytest.mark.parametrize("engine", ["numpy", "auto"])
+@pytest.mark.parametrize("name", CASES)
+def test_the_answers_are_tensorflows(name: str, engine: str) -> None:
+    case = CASES[name]
+    if all(turn.answers is None for turn in case.turns):
+        with pytest.raises(Error):
+            run_turns(case, engine)
+        return
+    run_turns(case, engine)
+
+
+def run_turns(case: GraphCase, engine: str) -> None:
+    """Runs all turns, the state of one going into the next."""
+    program = build_program(case.document(), case.outputs, case.inputs, fold=fold)
+    assert complaints(program) == []
+    runner = prepare(program, engine).run
+    state: list[Array] = [kept.initial.numpy() for kept in program.state if kept.initial is not None]
+    assert len(state) == len(program.state), "state without a value"
+    for turn in case.turns:
+        if turn.answers is None and any(t.answers is not None for t in case.turns):
+            with pytest.raises(Error):
+                runner([*turn.feeds, *state])
+            continue
+        made = runner([*turn.feeds, *state])
+        for ours, theirs in zip(made, turn.answers or (), strict=False):
+            assert_alike(np.asarray(ours), theirs, case.tolerance)
+        state = list(made[len(case.outputs) :])
+        for kept, value in zip(program.state, state, strict=True):
+            if kept.name in turn.after:
+                assert_alike(np.asarray(value), turn.after[kept.name], case.tolerance)
