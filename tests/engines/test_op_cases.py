@@ -19,11 +19,13 @@ import pytest
 
 from cryograph.base.errors import Error
 from cryograph.engines.numpy.engine import Numpy
+from cryograph.engines.numpy.rules import RULES
 from cryograph.engines.onnxruntime.lower import Lowering
 from cryograph.engines.onnxruntime.lowerings import LOWERINGS
 from cryograph.engines.onnxruntime.passes import improve
 from cryograph.engines.onnxruntime.session import Session
 from cryograph.ops.signatures import default_attrs
+from tests.support import graph_cases
 from tests.support.golden import answers_of, cases_of, digest, families
 from tests.support.op_cases import Array, Case, assert_answers, feeds_of, program_of
 
@@ -70,6 +72,13 @@ def check_numpy(case: Case, answers: list[Array] | None) -> None:
         return
     case = replace(case, fixed=())
     assert_answers(case, Numpy().prepare(program_of(case, answers))(feeds_of(case)), answers)
+
+
+def test_every_rule_has_a_case() -> None:
+    in_graphs = {
+        op for family in graph_cases.families() for case in graph_cases.read_graphs(family) for op in case.ops()
+    }
+    assert sorted(RULES.keys() - cases().keys() - in_graphs) == []
 
 
 @pytest.mark.parametrize("op", sorted(cases().keys() & LOWERINGS.keys()))

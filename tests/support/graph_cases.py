@@ -1,7 +1,7 @@
 """Graph cases: a graph of TensorFlow's, what its variables held, and turns of questions and answers.
 
 They prove what no op shows alone: state, tables, lists, control flow, functions. `tools/gen_graphs.py` records them
-from the recipes in tests/conformance/graphs into tests/engines/golden/graphs, a file a family, in the form of golden.py.
+from the recipes in tests/conformance/graphs into tests/engines/golden/graphs, one file a family, see golden.py.
 """
 
 from __future__ import annotations

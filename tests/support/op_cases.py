@@ -33,6 +33,7 @@ class Case:
     constants, and `sizes` says how much of the shapes an engine that compiles must know: "any", "known", "" (it need
     not take it).
     `form` names the normal form (see FORMS) in which answers are compared that are not unique.
+    `asked_as` is the op that TensorFlow is asked in place of one that has no CPU kernel, and means the same.
     `turned` asks the oracle for the same numbers with the channels last, where its CPU kernel wants that. `refused`:
     TensorFlow raises an error, and so must an engine.
     """
@@ -45,6 +46,7 @@ class Case:
     fixed: tuple[int, ...] = ()
     sizes: str = ""
     form: str = ""
+    asked_as: str = ""
     turned: bool = False
     refused: bool = False
 
@@ -71,11 +73,12 @@ def case(
     fixed: tuple[int, ...] = (),
     sizes: str = "",
     form: str = "",
+    asked_as: str = "",
     turned: bool = False,
     **attrs: Any,
 ) -> Case:
     """A case whose inputs are anything that numpy takes."""
-    return Case(op, tuple(map(_array, inputs)), attrs, tolerance, outputs, fixed, sizes, form, turned)
+    return Case(op, tuple(map(_array, inputs)), attrs, tolerance, outputs, fixed, sizes, form, asked_as, turned)
 
 
 def refusal(op: str, *inputs: Any, **attrs: Any) -> Case:
