@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from tensorflow.python.framework import kernels
 
 from cryograph.base.dtypes import DType, dtype_of
 from cryograph.graph.attrs import encode_attr
-from cryograph.ops.signatures import default_attrs, input_types, number_of_outputs, signature
+from cryograph.ops.signatures import input_types, number_of_outputs, signature
 from cryograph.wire import messages as pb
 from tests.support.op_cases import Array, Case, Refused, attrs_of
 
@@ -63,10 +64,11 @@ def ask(case: Case) -> list[Array] | Refused:
     if case.turned:
         return _ask_turned(case)
     if case.asked_as:
-        declared = default_attrs(case.asked_as)
+        asked = signature(case.asked_as)
+        declared = {} if asked is None else asked.attrs
         late = [np.asarray(value, np.int32) for name, value in case.attrs.items() if name not in declared]  # now inputs
         kept = {name: value for name, value in case.attrs.items() if name in declared}
-        return ask(Case(case.asked_as, (*case.inputs, *late), kept))
+        return ask(Case(case.asked_as, (*_sizes_for_tensors(case), *late), kept))
     attrs = attrs_of(case)
     flat = [item for name, value in attrs.items() for item in (name, _plain(value))]
     types = input_types(case.op, attrs)
@@ -79,6 +81,15 @@ def ask(case: Case) -> list[Array] | Refused:
             return _ask_old_graph(case, int(removed[1]) - 1)
         return Refused(str(error))
     return [_held(part) for part in made]
+
+
+def _sizes_for_tensors(case: Case) -> list[Array]:
+    """The inputs, with the sizes of those of which the op that is asked wants no more."""
+    ours, theirs = signature(case.op), signature(case.asked_as)
+    assert ours is not None
+    assert theirs is not None
+    pairs = zip_longest(case.inputs, ours.inputs, theirs.inputs[: len(case.inputs)])
+    return [np.asarray(x.shape, np.int32) if b and b.name == f"{a.name}_sizes" else x for x, a, b in pairs]
 
 
 def _ask_old_graph(case: Case, version: int) -> list[Array] | Refused:

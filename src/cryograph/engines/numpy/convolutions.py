@@ -69,7 +69,7 @@ def _conv(
     explicit_paddings: list[int] | None = None,
 ) -> Array:
     rank = filters.ndim - 2
-    _must_have(x, rank + 2)
+    must_have(x, rank + 2)
     last = channels_last(wide(x), data_format)
     steps, gaps = spatial(strides, data_format, rank), spatial(dilations, data_format, rank)
     pairs = explicit_pairs(explicit_paddings, data_format, rank)
@@ -77,7 +77,7 @@ def _conv(
     return given(ctx, as_format(convolve(last, wide(filters), windows), data_format))
 
 
-def _must_have(x: Array, rank: int) -> None:
+def must_have(x: Array, rank: int) -> None:
     if x.ndim != rank:
         raise RunError(f"a tensor of {x.ndim} dimensions was given where {rank} are taken")
 
@@ -143,7 +143,7 @@ def _depthwise(
     explicit_paddings: list[int] | None = None,
 ) -> Array:
     """Each channel with its own filters (H, W, C, M): output channel c * M + m."""
-    _must_have(x, 4)
+    must_have(x, 4)
     last = channels_last(wide(x), data_format)
     windows = _by_channel(last.shape, filters, strides, padding, data_format, dilations, explicit_paddings)
     if filters.ndim != 4 or filters.shape[2] != last.shape[-1]:
@@ -173,7 +173,7 @@ def _depthwise_backprop(
     shape = _last_shape(sizes_of(sizes), data_format, 2, gradient, filters.shape[2])
     last = channels_last(wide(gradient), data_format)
     windows = _by_channel(shape, filters, strides, padding, data_format, dilations, explicit_paddings)
-    _must_match(last, windows, filters.shape[2] * filters.shape[3])
+    must_match(last, windows, filters.shape[2] * filters.shape[3])
     weights = wide(filters)
     split = last.reshape(*last.shape[:-1], *filters.shape[2:])
     made = np.zeros((shape[0], *(n + a + b for n, (a, b) in zip(shape[1:-1], windows.pairs, strict=True)), shape[-1]),
@@ -194,7 +194,7 @@ def _last_shape(
     return (sizes[0], *sizes[2:], sizes[1]) if data_format in FIRST else sizes
 
 
-def _must_match(gradient: Array, windows: Windows, channels: int) -> None:
+def must_match(gradient: Array, windows: Windows, channels: int) -> None:
     if gradient.shape[1:] != (*windows.out, channels):
         raise RunError(
             f"a gradient of {list(gradient.shape[1:])} (channels last) was given; "
@@ -207,7 +207,7 @@ def _unpadded(x: Array, windows: Windows, shape: Sequence[int]) -> Array:
     return x[(slice(None), *inside)]
 
 
-def _conv_backprop(
+def conv_backprop(
     ctx: Context,
     sizes: Array,
     filters: Array,
@@ -221,13 +221,13 @@ def _conv_backprop(
 ) -> Array:
     """The gradient of a convolution for its input, which is what a transposed convolution gives."""
     rank = filters.ndim - 2
-    _must_have(gradient, rank + 2)
+    must_have(gradient, rank + 2)
     shape = _last_shape(sizes_of(sizes), data_format, rank, gradient, filters.shape[-2])
     steps, gaps = spatial(strides, data_format, rank), spatial(dilations, data_format, rank)
     pairs = explicit_pairs(explicit_paddings, data_format, rank)
     windows = plan(shape[1:-1], filters.shape[:-2], steps, padding, gaps, pairs)
     last = np.ascontiguousarray(channels_last(wide(gradient), data_format))
-    _must_match(last, windows, filters.shape[-1])
+    must_match(last, windows, filters.shape[-1])
     inner, outer = filters.shape[-2:]
     groups = shape[-1] // inner if inner else 1
     if inner * groups != shape[-1] or groups < 1 or outer % groups or shape[0] != gradient.shape[0]:
@@ -254,7 +254,7 @@ def _conv3d_backprop(
     data_format: bytes = b"NDHWC",
     dilations: list[int],
 ) -> Array:
-    return _conv_backprop(
+    return conv_backprop(
         ctx, sizes, filters, gradient, strides=strides, padding=padding, data_format=data_format, dilations=dilations
     )
 
@@ -275,7 +275,7 @@ def _mirror_padded(x: Array, paddings: Array, mode: bytes) -> Array:
 def _pad_conv(
     ctx: Context, x: Array, paddings: Array, filters: Array, *, mode: bytes, strides: list[int], padding: bytes
 ) -> Array:
-    _must_have(x, 4)
+    must_have(x, 4)
     made = _mirror_padded(x, paddings, mode)
     return _conv(ctx, made, filters, strides=strides, padding=padding, dilations=[])
 
@@ -292,7 +292,7 @@ def _resize_pad_conv(
     strides: list[int],
     padding: bytes,
 ) -> Array:
-    _must_have(x, 4)
+    must_have(x, 4)
     made = _mirror_padded(resize_bilinear(x, size, resize_align_corners, False), paddings, mode)
     return _conv(ctx, made, filters, strides=strides, padding=padding, dilations=[])
 
@@ -300,7 +300,7 @@ def _resize_pad_conv(
 RULES: dict[str, Rule] = {
     "Conv": _conv_any,
     "Conv2D": _conv,
-    "Conv2DBackpropInput": _conv_backprop,
+    "Conv2DBackpropInput": conv_backprop,
     "Conv3D": _conv3d,
     "Conv3DBackpropInput": _conv3d_backprop_v1,
     "Conv3DBackpropInputV2": _conv3d_backprop,

@@ -74,9 +74,14 @@ def _lrn(
     ctx: Context, x: Array, *, depth_radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5
 ) -> Array:
     values = wide(x)
-    squares = np.pad(np.square(values), [(0, 0)] * (x.ndim - 1) + [(depth_radius, depth_radius)])
-    sums = np.lib.stride_tricks.sliding_window_view(squares, 2 * depth_radius + 1, -1).sum(-1)
+    sums = window_sums(np.square(values), depth_radius)
     return np.asarray(values / (np.float32(bias) + np.float32(alpha) * sums) ** np.float32(beta)).astype(ctx.dtype)
+
+
+def window_sums(x: Array, radius: int) -> Array:
+    """Sums along the last axis over all places that are no further away than a radius."""
+    around = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(radius, radius)])
+    return np.asarray(np.lib.stride_tricks.sliding_window_view(around, 2 * radius + 1, -1).sum(-1))
 
 
 RULES: dict[str, Rule] = {

@@ -14,12 +14,15 @@ from . import (
     convolutions,
     crops,
     elementwise,
+    filter_grads,
     images,
     indexing,
     losses,
     matrices,
+    norm_grads,
     norms,
     patches,
+    pool_grads,
     pools,
     products,
     random,
@@ -33,6 +36,7 @@ from .context import Rule
 
 FAMILIES = (
     *(activations, arrays, blocks, boxes, casts, choosing, colours, control, convolutions, crops, elementwise),
+    *(filter_grads, norm_grads, pool_grads),
     *(images, indexing, losses, matrices, norms, patches, pools, products, random, reductions, segments, slices),
     *(spectra, tables),
 )
