@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from typing import Any
 
@@ -63,6 +63,8 @@ def ask(case: Case) -> list[Array] | Refused:
     """TensorFlow's answer to one case."""
     if case.turned:
         return _ask_turned(case)
+    if case.op in ASKED_BY:
+        return ask(ASKED_BY[case.op](case))
     if case.asked_as:
         asked = signature(case.asked_as)
         declared = {} if asked is None else asked.attrs
@@ -90,6 +92,19 @@ def _sizes_for_tensors(case: Case) -> list[Array]:
     assert theirs is not None
     pairs = zip_longest(case.inputs, ours.inputs, theirs.inputs[: len(case.inputs)])
     return [np.asarray(x.shape, np.int32) if b and b.name == f"{a.name}_sizes" else x for x, a, b in pairs]
+
+
+def _grad_grad_of_largest(case: Case) -> Case:
+    """Without the places, which are those of the largest; they are found anew."""
+    x, gradient, _ = case.inputs
+    attrs = {name: value for name, value in case.attrs.items() if name != "include_batch_in_index"}
+    made = ask(Case("MaxPool", (x,), attrs))
+    assert not isinstance(made, Refused), made.message
+    return Case("MaxPoolGradGrad", (x, made[0], gradient), attrs)
+
+
+ASKED_BY: dict[str, Callable[[Case], Case]] = {"MaxPoolGradGradWithArgmax": _grad_grad_of_largest}
+"""Ops without a CPU kernel, and the case of another op that has the same answer."""
 
 
 def _ask_old_graph(case: Case, version: int) -> list[Array] | Refused:

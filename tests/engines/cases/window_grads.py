@@ -154,6 +154,19 @@ def max_pools() -> Iterator[Case]:
                    tolerance=NARROW.get(kind, 2e-6))  # fmt: skip
 
 
+def by_place() -> Iterator[Case]:
+    """What has no CPU kernel: the gradients at places, here those of the largest in windows side by side."""
+    x = floats(2, 6, 4, 3)
+    blocks = x.reshape(2, 3, 2, 2, 2, 3).swapaxes(2, 3).reshape(2, 3, 2, 4, 3)
+    best = blocks.argmax(3)
+    rows, columns = np.ogrid[0:6:2, 0:4:2]
+    in_item = ((rows[..., None] + best // 2) * 4 + columns[..., None] + best % 2) * 3 + np.arange(3)
+    for include in (False, True):
+        places = in_item + include * x[0].size * np.arange(2).reshape(2, 1, 1, 1)
+        yield case("MaxPoolGradGradWithArgmax", x, floats(2, 6, 4, 3, seed=1), places, ksize=hw(2, 2),
+                   strides=hw(2, 2), padding="VALID", include_batch_in_index=include)  # fmt: skip
+
+
 VOLUMES: tuple[tuple[dict[str, Any], tuple[int, int, int]], ...] = (
     ({"ksize": [1, 2, 2, 2, 1], "strides": [1, 2, 2, 2, 1], "padding": "SAME"}, (2, 3, 2)),
     ({"ksize": [1, 2, 3, 1, 1], "strides": [1, 1, 2, 2, 1], "padding": "VALID"}, (3, 2, 2)),
@@ -233,6 +246,7 @@ CASES: list[Case] = [
     *newest(),
     *depthwise_filters(),
     *max_pools(),
+    *by_place(),
     *volumes(),
     *average_pools(),
     *batch_norms(),

@@ -25,6 +25,15 @@ def _adjust_contrast(ctx: Context, images: Array, factor: Array) -> Array:
     return given(ctx, (values - mean) * factor + mean)
 
 
+def _adjust_contrast_v1(ctx: Context, images: Array, factor: Array, min_value: Array, max_value: Array) -> Array:
+    """The first version cuts the result off at two values."""
+    values = images.astype(np.float32)
+    if images.ndim < 3 or factor.ndim or min_value.ndim or max_value.ndim:
+        raise RunError(f"pictures of {images.ndim} dimensions and a factor of {factor.ndim} were given")
+    mean = values.mean((-3, -2), keepdims=True, dtype=np.float64).astype(np.float32)
+    return given(ctx, np.clip((values - mean) * factor + mean, min_value, max_value))
+
+
 def to_hsv(rgb: Array) -> Array:
     """Hue, saturation and value, each from 0 to 1; hue 0 is red, and what has no colour has it too."""
     r, g, b = (rgb[..., i] for i in range(3))
@@ -68,6 +77,7 @@ def _adjust_hue(ctx: Context, images: Array, delta: Array) -> Array:
 
 
 RULES: dict[str, Rule] = {
+    "AdjustContrast": _adjust_contrast_v1,
     "AdjustContrastv2": _adjust_contrast,
     "AdjustHue": _adjust_hue,
     "AdjustSaturation": _adjust_saturation,

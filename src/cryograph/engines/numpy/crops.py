@@ -34,7 +34,7 @@ def _crop_and_resize(
     outside = F(extrapolation_value)
     out = np.full((len(boxes), height, width, depth), outside, F)
     for number, (box, source) in enumerate(zip(boxes, box_index, strict=True)):
-        y, x = _places(box[0], box[2], rows, height), _places(box[1], box[3], columns, width)
+        y, x = box_places(box[0], box[2], rows, height), box_places(box[1], box[3], columns, width)
         inside = ((y >= 0) & (y <= rows - 1))[:, None] & ((x >= 0) & (x <= columns - 1))[None, :]
         picture = image[source].astype(F)
         y, x = np.clip(y, 0, rows - 1), np.clip(x, 0, columns - 1)
@@ -46,7 +46,8 @@ def _crop_and_resize(
     return out
 
 
-def _places(start: np.float32, stop: np.float32, size: int, count: int) -> Array:
+def box_places(start: np.float32, stop: np.float32, size: int, count: int) -> Array:
+    """Where in an axis of a picture the places of a crop lie."""
     if count > 1:
         step = (stop - start) * F(size - 1) / F(count - 1)
         return np.asarray(start * F(size - 1) + np.arange(count, dtype=F) * step, F)

@@ -30,7 +30,7 @@ def _scale(size_in: int, size_out: int, align_corners: bool) -> np.float32:
     return F(F(size_in) / F(size_out))
 
 
-def _sources(size_in: int, size_out: int, align_corners: bool, half_pixel: bool) -> Array:
+def sources(size_in: int, size_out: int, align_corners: bool, half_pixel: bool) -> Array:
     """For each place in the output the place in the input, as float32."""
     scale = _scale(size_in, size_out, align_corners)
     places = np.arange(size_out, dtype=F)
@@ -48,7 +48,7 @@ def resize_bilinear(images: Array, size: Array, align_corners: bool, half_pixel_
         size_in = values.shape[axis]
         if size_in == target and not half_pixel_centers:
             continue
-        places = _sources(size_in, target, align_corners, half_pixel_centers)
+        places = sources(size_in, target, align_corners, half_pixel_centers)
         below = np.floor(places)
         low = np.clip(below, 0, size_in - 1).astype(np.int64)
         high = np.clip(np.ceil(places), 0, size_in - 1).astype(np.int64)
@@ -69,24 +69,27 @@ def _nearest(
 ) -> Array:
     height, width = target_size(images, size)
     for axis, target in ((1, height), (2, width)):
-        size_in = images.shape[axis]
-        places = np.arange(target, dtype=F)
-        scale = _scale(size_in, target, align_corners)
-        if half_pixel_centers:
-            found = np.floor((places + F(0.5)) * scale)
-        elif align_corners:
-            found = np.floor(places * scale + F(0.5))
-        else:
-            found = np.floor(places * scale)
-        images = np.take(images, np.clip(found, 0, size_in - 1).astype(np.int64), axis)
+        images = np.take(images, nearest_places(images.shape[axis], target, align_corners, half_pixel_centers), axis)
     return images
+
+
+def nearest_places(size_in: int, size_out: int, align_corners: bool, half_pixel: bool) -> Array:
+    """For each place in the output the nearest in the input."""
+    places = np.arange(size_out, dtype=F)
+    scale = _scale(size_in, size_out, align_corners)
+    if half_pixel:
+        places = places + F(0.5)
+    found = places * scale
+    if align_corners:
+        found = found + F(0.5)
+    return np.asarray(np.clip(np.floor(found), 0, size_in - 1), np.int64)
 
 
 TABLE = 1024
 """Steps in which TensorFlow tabulates the cubic's coefficients."""
 
 
-def _cubic_weights(places: Array, size_in: int, half_pixel: bool) -> tuple[Array, Array]:
+def cubic_weights(places: Array, size_in: int, half_pixel: bool) -> tuple[Array, Array]:
     """Four indices and weights for each place: Keys' cubic with a = -0.5 (half-pixel) or -0.75."""
     a = -0.5 if half_pixel else -0.75
     low = np.floor(places).astype(np.int64)
@@ -109,8 +112,8 @@ def _bicubic(
     values = images.astype(F)
     for axis, target in ((1, height), (2, width)):
         size_in = values.shape[axis]
-        places = _sources(size_in, target, align_corners, half_pixel_centers)
-        indices, weights = _cubic_weights(places, size_in, half_pixel_centers)
+        places = sources(size_in, target, align_corners, half_pixel_centers)
+        indices, weights = cubic_weights(places, size_in, half_pixel_centers)
         shape = [-1 if i == axis else 1 for i in range(4)]
         made = np.take(values, indices[:, 0], axis) * weights[:, 0].reshape(shape)
         for i in range(1, 4):
@@ -119,7 +122,7 @@ def _bicubic(
     return values.astype(ctx.dtype, copy=False)
 
 
-def _weighted(values: Array, weights: Array, axis: int) -> Array:
+def weighted(values: Array, weights: Array, axis: int) -> Array:
     """Each place of an axis as a weighted sum over that axis: weights (out, in)."""
     return np.moveaxis(np.tensordot(values, weights, (axis, 1)), -1, axis)
 
@@ -138,7 +141,7 @@ def _area(ctx: Context, images: Array, size: Array, *, align_corners: bool = Fal
         parts = np.clip(np.minimum(sources + 1, stop) - np.maximum(sources, start), 0, None) / scale
         if last > size_in:  # what sticks out counts for the last element
             parts[:, size_in - 1] += parts[:, size_in:].sum(1)
-        values = _weighted(values, parts[:, :size_in].astype(F), axis)
+        values = weighted(values, parts[:, :size_in].astype(F), axis)
     return np.ascontiguousarray(values).astype(ctx.dtype, copy=False)
 
 
@@ -177,8 +180,10 @@ _KERNELS: dict[bytes, tuple[float, Callable[[Array], Array]]] = {
 }
 
 
-def _spans(kind: bytes, size_in: int, size_out: int, scale: float, shift: float, antialias: bool) -> Array:
+def spans(kind: bytes, size_in: int, size_out: int, scale: float, shift: float, antialias: bool) -> Array:
     """Weights (out, in) of a scaled and moved axis; none where the source lies outside."""
+    if kind not in _KERNELS:
+        raise RunError(f"the kernel {kind!r} is not one of {', '.join(k.decode() for k in _KERNELS)}")
     radius, kernel = _KERNELS[kind]
     inverse = 1 / scale
     wider = max(inverse, 1.0) if antialias else 1.0
@@ -205,15 +210,13 @@ def _scale_and_translate(
     kernel_type: bytes = b"lanczos3",
     antialias: bool = True,
 ) -> Array:
-    if kernel_type not in _KERNELS:
-        raise RunError(f"the kernel {kernel_type!r} is not one of {', '.join(k.decode() for k in _KERNELS)}")
     if not np.all(scale > 0):
         raise RunError(f"the scales {scale.tolist()} are not positive")
     targets = target_size(images, size)
     values = images.astype(F)
     for axis, target, by, shift in zip((1, 2), targets, scale, translation, strict=True):
-        weights = _spans(kernel_type, values.shape[axis], target, float(by), float(shift), antialias)
-        values = _weighted(values, weights, axis)
+        weights = spans(kernel_type, values.shape[axis], target, float(by), float(shift), antialias)
+        values = weighted(values, weights, axis)
     return np.ascontiguousarray(values)
 
 

@@ -15,6 +15,7 @@ from . import (
     crops,
     elementwise,
     filter_grads,
+    image_grads,
     images,
     indexing,
     losses,
@@ -36,7 +37,7 @@ from .context import Rule
 
 FAMILIES = (
     *(activations, arrays, blocks, boxes, casts, choosing, colours, control, convolutions, crops, elementwise),
-    *(filter_grads, norm_grads, pool_grads),
+    *(filter_grads, image_grads, norm_grads, pool_grads),
     *(images, indexing, losses, matrices, norms, patches, pools, products, random, reductions, segments, slices),
     *(spectra, tables),
 )

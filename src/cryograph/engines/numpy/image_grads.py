@@ -1,0 +1,227 @@
+"""Gradients of scaled and cropped pictures, and of dilations.
+
+Scaling weighs rows and columns apart: what it does to an axis is a matrix of weights (out, in), and the gradient the
+transpose of that.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ...base.errors import RunError
+from ...base.tensors import Array
+from .arrays import sizes_of
+from .context import Context, Rule
+from .crops import box_places
+from .elementwise import given, wide
+from .images import cubic_weights, nearest_places, sources, spans, target_size, weighted
+from .reductions import finite_limits
+from .windows import padded, place, plan, spatial
+
+F = np.float32
+
+
+def _laid(indices: Array, weights: Array, size_in: int) -> Array:
+    """The matrix (out, in) of some indices and weights for each place of the output."""
+    made = np.zeros((len(indices), size_in), F)
+    np.add.at(made, (np.arange(len(indices))[:, None], indices), weights)
+    return made
+
+
+def _linear(places: Array, size_in: int) -> Array:
+    """The matrix of places between two neighbours, of which one may be outside."""
+    below = np.floor(places)
+    part = (places - below).astype(F)
+    pair = np.stack([below, np.ceil(places)], -1)
+    return _laid(np.clip(pair, 0, size_in - 1).astype(int), np.stack([1 - part, part], -1), size_in)
+
+
+def _back(gradients: Array, original: Array) -> None:
+    if gradients.ndim != 4 or original.ndim != 4:
+        raise RunError(f"pictures of {gradients.ndim} and {original.ndim} dimensions were given where 4 are taken")
+    if gradients.shape[::3] != original.shape[::3] or 0 in (*gradients.shape, *original.shape):
+        raise RunError(f"gradients of {list(gradients.shape)} do not fit pictures of {list(original.shape)}")
+
+
+def _bilinear_grad(
+    ctx: Context, grads: Array, original: Array, *, align_corners: bool = False, half_pixel_centers: bool = False
+) -> Array:
+    _back(grads, original)
+    made = grads
+    for axis in (1, 2):
+        size_in, size_out = original.shape[axis], grads.shape[axis]
+        places = sources(size_in, size_out, align_corners, half_pixel_centers)
+        made = weighted(made, _linear(places, size_in).T, axis)
+    return np.ascontiguousarray(given(ctx, made))
+
+
+def _bicubic_grad(
+    ctx: Context, grads: Array, original: Array, *, align_corners: bool = False, half_pixel_centers: bool = False
+) -> Array:
+    _back(grads, original)
+    made = grads
+    for axis in (1, 2):
+        size_in, size_out = original.shape[axis], grads.shape[axis]
+        places = sources(size_in, size_out, align_corners, half_pixel_centers)
+        made = weighted(made, _laid(*cubic_weights(places, size_in, half_pixel_centers), size_in).T, axis)
+    return np.ascontiguousarray(given(ctx, made))
+
+
+def _nearest_grad(
+    ctx: Context, grads: Array, size: Array, *, align_corners: bool = False, half_pixel_centers: bool = False
+) -> Array:
+    height, width = target_size(grads, size)
+    kind = wide(grads).dtype
+    made = np.zeros((len(grads), height, width, grads.shape[-1]), kind)
+    rows, columns = (
+        nearest_places(into, n, align_corners, half_pixel_centers)
+        for into, n in zip((height, width), grads.shape[1:3], strict=True)
+    )
+    np.add.at(made, np.s_[:, rows[:, None], columns], wide(grads))  # type: ignore[arg-type]
+    return given(ctx, made)
+
+
+def _scale_and_translate_grad(
+    ctx: Context,
+    grads: Array,
+    original: Array,
+    scale: Array,
+    translation: Array,
+    *,
+    kernel_type: bytes = b"lanczos3",
+    antialias: bool = True,
+) -> Array:
+    _back(grads, original)
+    if not np.all(scale > 0):
+        raise RunError(f"the scales {scale.tolist()} are not positive")
+    made = grads
+    for axis, by, shift in zip((1, 2), scale, translation, strict=True):
+        weights = spans(kernel_type, original.shape[axis], grads.shape[axis], float(by), float(shift), antialias)
+        made = weighted(made, weights.T, axis)
+    return np.ascontiguousarray(given(ctx, made))
+
+
+def _checked_boxes(grads: Array, boxes: Array, box_index: Array, shape: tuple[int, ...]) -> None:
+    if boxes.ndim != 2 or boxes.shape[1] != 4 or box_index.shape != boxes.shape[:1]:
+        raise RunError(f"{list(box_index.shape)} pictures were named for boxes of the shape {list(boxes.shape)}")
+    if len(shape) != 4 or grads.ndim != 4 or grads.shape[::3] != (len(boxes), shape[3]) or 0 in grads.shape[1:3]:
+        raise RunError(f"gradients of {list(grads.shape)} do not fit {len(boxes)} boxes of pictures of {list(shape)}")
+    if shape[1] <= 0 or shape[2] <= 0:
+        raise RunError(f"pictures of the shape {list(shape)} have no pixels")
+    if box_index.size and (box_index.min() < 0 or box_index.max() >= shape[0]):
+        raise RunError(f"a box is of a picture that is not in [0, {shape[0]})")
+
+
+def _mixing(places: Array, size: int, nearest: bool) -> Array:
+    """The matrix (crop, picture) of an axis; nothing where a place is outside of the picture."""
+    inside = (places >= 0) & (places <= size - 1)
+    near = np.floor(places + F(0.5)) if nearest else places
+    return _linear(np.where(inside, near, 0).astype(F), size) * inside[:, None]
+
+
+def _crop_grad_image(
+    ctx: Context, grads: Array, boxes: Array, box_index: Array, image_size: Array, *, method: bytes = b"bilinear"
+) -> Array:
+    shape = sizes_of(image_size)
+    _checked_boxes(grads, boxes, box_index, shape)
+    made = np.zeros(shape, np.result_type(ctx.dtype, F))
+    for box, source, part in zip(boxes, box_index, grads, strict=True):
+        rows, columns = (
+            _mixing(box_places(box[i], box[i + 2], shape[1 + i], part.shape[i]), shape[1 + i], method == b"nearest")
+            for i in (0, 1)
+        )
+        made[source] += np.einsum("yi,yxd,xj->ijd", rows, part, columns, optimize=True)
+    return given(ctx, made)
+
+
+def _crop_grad_boxes(
+    ctx: Context, grads: Array, image: Array, boxes: Array, box_index: Array, *, method: bytes = b"bilinear"
+) -> Array:
+    """How the crops change with the corners (y1, x1, y2, x2): by the slope of the picture at each place, which moves
+    with the corners by the part of the way that it lies from one to the other."""
+    if method != b"bilinear":
+        raise RunError(f"the method {method!r} has no gradient for boxes; only bilinear has")
+    if image.ndim != 4:
+        raise RunError(f"a picture of {image.ndim} dimensions was given where 4 are taken")
+    _checked_boxes(grads, boxes, box_index, image.shape)
+    made = np.zeros((len(boxes), 4), F)
+    for number, (box, source, part) in enumerate(zip(boxes, box_index, grads, strict=True)):
+        mixes, slopes, ways = [], [], []
+        for i in (0, 1):
+            size, count = image.shape[1 + i], part.shape[i]
+            places = box_places(box[i], box[i + 2], size, count)
+            inside = (places >= 0) & (places <= size - 1)
+            held = np.where(inside, places, 0)
+            ends = np.stack([np.floor(held), np.ceil(held)], -1).astype(int)
+            mixes.append(_mixing(places, size, False))
+            slopes.append(_laid(ends, np.array([-1, 1], F), size) * inside[:, None])
+            ways.append(np.arange(count, dtype=F) * F((size - 1) / (count - 1)) if count > 1
+                        else np.full(1, 0.5 * (size - 1), F))  # fmt: skip
+        picture = image[source].astype(F)
+        y = np.einsum("yi,xj,ijd,yxd->y", slopes[0], mixes[1], picture, part, optimize=True)
+        x = np.einsum("yi,xj,ijd,yxd->x", mixes[0], slopes[1], picture, part, optimize=True)
+        height, width = image.shape[1] - 1, image.shape[2] - 1
+        made[number] = y @ (height - ways[0]), x @ (width - ways[1]), y @ ways[0], x @ ways[1]
+    return made
+
+
+def _dilation_grad(for_filter: bool) -> Rule:
+    """The gradient goes to the summand of the largest sum, the first of equal ones; where no sum is above the least
+    number, to the first element."""
+
+    def rule(
+        ctx: Context,
+        x: Array,
+        filters: Array,
+        gradient: Array,
+        *,
+        strides: list[int],
+        rates: list[int],
+        padding: bytes,
+    ) -> Array:
+        if filters.ndim != 3 or x.ndim != 4 or filters.shape[-1] != x.shape[-1]:
+            raise RunError(f"filters of the shape {list(filters.shape)} do not fit {list(x.shape)}")
+        steps, gaps = spatial(strides, b"NHWC", 2), spatial(rates, b"NHWC", 2)
+        windows = plan(x.shape[1:-1], filters.shape[:2], steps, padding, gaps)
+        out = (len(x), *windows.out, x.shape[-1])
+        if gradient.shape != out:
+            raise RunError(f"a gradient of {list(gradient.shape)} was given where the dilation gives {list(out)}")
+        around = padded(x, windows.pairs)
+        inside = padded(np.ones((1, *x.shape[1:-1], 1), bool), windows.pairs, False)
+        best, chosen = np.full(out, finite_limits(x.dtype)[0], x.dtype), np.full(out, -1)
+        for number, at in enumerate(np.ndindex(*windows.sizes)):
+            where = place(windows, at)
+            sums = around[where] + filters[at]
+            better = inside[where] & (sums > best)
+            best[better], chosen[better] = sums[better], number
+        back = wide(gradient)
+        if for_filter:
+            chosen = np.maximum(chosen, 0)
+            made = [np.where(chosen == n, back, 0).sum((0, 1, 2)) for n in range(filters.shape[0] * filters.shape[1])]
+            return given(ctx, np.array(made).reshape(filters.shape))
+        offsets = np.array(list(np.ndindex(*windows.sizes))) * windows.dilations
+        starts = np.ix_(*(np.arange(n) * s - a for n, s, (a, _) in zip(windows.out, steps, windows.pairs, strict=True)))
+        corner = [np.broadcast_to(np.asarray(start)[..., None], out) for start in starts]
+        rows, columns = (
+            np.where(chosen < 0, np.maximum(low, 0), low + offsets[chosen, i]) for i, low in enumerate(corner)
+        )
+        made_in = np.zeros(x.shape, back.dtype)
+        items, channels = np.arange(len(x)).reshape(-1, 1, 1, 1), np.arange(x.shape[-1])
+        fits = (rows < x.shape[1]) & (columns < x.shape[2])
+        index = tuple(np.broadcast_to(i, out)[fits] for i in (items, rows, columns, channels))
+        np.add.at(made_in, index, back[fits])
+        return given(ctx, made_in)
+
+    return rule
+
+
+RULES: dict[str, Rule] = {
+    "CropAndResizeGradBoxes": _crop_grad_boxes,
+    "CropAndResizeGradImage": _crop_grad_image,
+    "Dilation2DBackpropFilter": _dilation_grad(True),
+    "Dilation2DBackpropInput": _dilation_grad(False),
+    "ResizeBicubicGrad": _bicubic_grad,
+    "ResizeBilinearGrad": _bilinear_grad,
+    "ResizeNearestNeighborGrad": _nearest_grad,
+    "ScaleAndTranslateGrad": _scale_and_translate_grad,
+}
