@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from .api.benching import Measurements, bench
     from .api.comparison import diff
     from .api.inspection import Summary, inspect
     from .api.model import Model, import_graph, load, save
@@ -37,12 +38,14 @@ __all__ = [
     "DType",
     "Error",
     "Graph",
+    "Measurements",
     "Model",
     "Node",
     "Predictor",
     "Summary",
     "Tensor",
     "__version__",
+    "bench",
     "diff",
     "import_graph",
     "inspect",
@@ -60,11 +63,13 @@ _HOMES = {
     "DType": "base.dtypes",
     "Error": "base.errors",
     "Graph": "graph.graph",
+    "Measurements": "api.benching",
     "Model": "api.model",
     "Node": "graph.node",
     "Predictor": "api.predictor",
     "Summary": "api.inspection",
     "Tensor": "base.tensors",
+    "bench": "api.benching",
     "diff": "api.comparison",
     "import_graph": "api.model",
     "inspect": "api.inspection",

@@ -118,7 +118,7 @@ def test_run_takes_pictures_and_numbers(frozen: Path, tmp_path: Path, capsys: py
         (["inspect", "nothing.pb"], "cryograph: nothing.pb does not exist.\n"),
         (
             ["run", "{pb}", "-i", "random", "--engine", "cuda"],
-            "cryograph: There is no engine 'cuda'. Choices: auto, numpy, onnxruntime.\n",
+            "cryograph: There is no engine 'cuda'. Choices: auto, numpy, onnxruntime, openvino, fastest.\n",
         ),
         (
             ["freeze", "{graph}", "x.pb", "-o", "conv1/Relu"],
@@ -252,3 +252,13 @@ def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str
     text = said(capsys, verb, "--help")
     assert text.startswith("Usage: ")
     assert len(text.splitlines()) > 5
+
+
+def test_bench_measures_what_is_installed(frozen: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    lines = said(capsys, "bench", str(frozen), "--engines", "auto,numpy").splitlines()
+    assert lines[0].split() == ["engine", "first", "answer", "then", "ratio"]
+    assert {line.split()[0] for line in lines[1:]} == {"auto", "numpy"}
+    assert lines[1].split()[5] == "1.00"
+    rows = json.loads(said(capsys, "bench", str(frozen), "--engines", "auto", "--batch", "4", "--json"))
+    assert rows[0]["engine"] == "auto"
+    assert rows[0]["median"] > 0

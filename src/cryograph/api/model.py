@@ -6,10 +6,10 @@ import dataclasses
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from ..base.errors import GraphError, InputError
+from ..base.errors import GraphError, InputError, UnsupportedError
 from ..base.files import Path
 from ..base.shapes import Shape
-from ..engines.engines import fold, prepare
+from ..engines.engines import fold, prepare, write_onnx
 from ..formats.checkpoint import Checkpoint
 from ..formats.load import load_document
 from ..formats.save import format_of, save_document
@@ -19,6 +19,7 @@ from ..graph.node import tensor_name
 from ..ops.ranking import one_choice, rank_outputs
 from ..program.build import build_program
 from ..program.dropout import without_dropout
+from ..program.program import Program
 from ..transforms.extract import extract
 from ..transforms.freeze import freeze
 from ..transforms.import_graph import import_graph as import_graph_into
@@ -126,9 +127,18 @@ class Model(Document):
         """A callable that computes `outputs` from `inputs` (tensors), or a signature's outputs from its inputs.
 
         Without either, the only signature or `serving_default` is taken, else the likely inputs and outputs. `engine`
-        is `auto`, `numpy` or `onnxruntime`. Errors of names, missing weights and unsupported ops come here, not at
+        is `auto`, `numpy`, `onnxruntime`, `openvino` (an extra) or `fastest`, which measures at the first call and
+        remembers. Errors of names, missing weights and unsupported ops come here, not at
         the call.
         """
+        program, ins, outs = self._program(outputs, inputs, signature)
+        prepared = prepare(program, engine)
+        return Predictor(prepared.run, ins, outs, prepared.pieces)
+
+    def _program(
+        self, outputs: Sequence[str] | str | None, inputs: Sequence[str] | str | None, signature: str | None
+    ) -> tuple[Program, list[Slot], list[Slot]]:
+        """What computes `outputs`, and what goes in and comes out under the names that users say."""
         wanted_out = self._slots_out(outputs, signature)
         wanted_in = self._slots_in(inputs, signature, [tensor for _, tensor in wanted_out], outputs is None)
         tensors_in = None if wanted_in is None else [t for _, t in wanted_in]
@@ -139,12 +149,27 @@ class Model(Document):
             Slot(name, v, program.specs[v].dtype, program.specs[v].shape)
             for (name, _), v in zip(wanted_out, program.outputs, strict=True)
         ]
-        prepared = prepare(program, engine)
-        return Predictor(prepared.run, ins, outs, prepared.pieces)
+        return program, ins, outs
+
+    def save_onnx(
+        self,
+        path: Path,
+        outputs: Sequence[str] | str | None = None,
+        inputs: Sequence[str] | str | None = None,
+        signature: str | None = None,
+    ) -> None:
+        """Writes what `compile` would run as an ONNX model, opset 18, its inputs and outputs under the names that
+        `compile` gives them. UnsupportedError lists every step that ONNX has no place for; nothing is written then.
+        Weights past 2 GB go to `<path>.data`."""
+        program, ins, outs = self._program(outputs, inputs, signature)
+        if program.state:
+            written = ", ".join(state.name for state in program.state[:5])
+            raise UnsupportedError(f"The model writes to {written}; an ONNX file holds no state. Nothing was written.")
+        write_onnx(program, path, [slot.name for slot in ins], [slot.name for slot in outs])
 
     def save(self, path: Path, format: str | None = None) -> None:
-        """Writes this model: the format from the suffix (`.pb`, `.pbtxt`, `.meta`, `.npz`, `.safetensors`, a directory
-        for a SavedModel, a checkpoint's prefix) or from `format`. InputError when a format cannot hold it."""
+        """Writes this model: the format from the suffix (`.pb`, `.pbtxt`, `.meta`, `.npz`, `.safetensors`, `.onnx`, a
+        directory for a SavedModel, a checkpoint's prefix) or from `format`. InputError when a format cannot hold it."""
         save(self, path, format)
 
     def _output_tensors(self, outputs: Sequence[str] | str | None) -> list[str]:
@@ -219,6 +244,9 @@ def load(path: Path, weights: Path | None = None, tags: Iterable[str] | None = N
 def save(model: Document, path: Path, format: str | None = None) -> None:
     """Writes a model; see `Model.save`."""
     name = os.fspath(path)
+    if (format or os.path.splitext(name)[1].lower().removeprefix(".")) == "onnx":
+        Model.of(model).save_onnx(name)
+        return
     wanted = format or format_of(name, model)
     save_document(with_signature(model) if wanted.startswith("saved_model") else model, name, wanted)
 

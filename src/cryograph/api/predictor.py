@@ -36,14 +36,15 @@ class Predictor:
     Call it with one dict (`predict({"input:0": x})`), with arrays in the order of `inputs`, or with keywords (a
     signature's names). The answer is a dict by the names under which the outputs were asked for. Strings go in as
     str, bytes or numpy strings of any kind and come out as object arrays of bytes. Calls from several threads are safe.
+    `run` is the bare runner: arrays of exactly the right kind in the order of `inputs`, answers in that of `outputs`.
     """
 
-    __slots__ = ("_by_name", "_run", "inputs", "outputs", "pieces")
+    __slots__ = ("_by_name", "inputs", "outputs", "pieces", "run")
 
     def __init__(
         self, run: Runner, inputs: Sequence[Slot], outputs: Sequence[Slot], pieces: tuple[str, ...] = ()
     ) -> None:
-        self._run = run
+        self.run = run
         self.inputs = tuple(inputs)
         self.outputs = tuple(outputs)
         self.pieces = pieces
@@ -65,20 +66,21 @@ class Predictor:
         for index, value in enumerate(args):
             values[index] = fitted(value, self.inputs[index])
         for name, value in feeds.items():
-            index = self._index(name)
+            index = self.index(name)
             if values[index] is not None:
                 raise InputError(f"The input {self.inputs[index].name!r} was given twice.")
             values[index] = fitted(value, self.inputs[index])
         absent = [slot.name for slot, value in zip(self.inputs, values, strict=True) if value is None]
         if absent:
             raise InputError(f"No value was given for {', '.join(absent)}; the model takes {self._signature()}.")
-        answers = self._run([value for value in values if value is not None])
+        answers = self.run([value for value in values if value is not None])
         return {slot.name: answer for slot, answer in zip(self.outputs, answers, strict=True)}
 
     def _signature(self) -> str:
         return "; ".join(map(str, self.inputs)) or "no inputs"
 
-    def _index(self, name: str) -> int:
+    def index(self, name: str) -> int:
+        """The place of an input among `inputs`; UnknownNameError with the nearest names."""
         found = self._by_name.get(name)
         if found is None:
             found = self._by_name.get(str(name).removeprefix("import/"))

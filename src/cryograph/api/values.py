@@ -47,7 +47,7 @@ def parse_feed(text: str, slots: Sequence[Slot], mean: float = 0.0, std: float =
 def _value(text: str, slot: Slot, mean: float, std: float) -> Array:
     lowered = text.lower()
     if lowered == "random":
-        return _random(slot)
+        return random_feed(slot)
     if lowered.endswith(".npy"):
         return _load_numpy(text)
     file, _, key = text.rpartition(":") if ".npz:" in lowered else (text, "", "")
@@ -71,11 +71,12 @@ def _value(text: str, slot: Slot, mean: float, std: float) -> Array:
     return array
 
 
-def _random(slot: Slot) -> Array:
-    """Standard normal numbers, or small integers, of the slot's shape; unknown sizes become 1."""
+def random_feed(slot: Slot, batch: int = FREE_SIZE) -> Array:
+    """Standard normal numbers, or small integers, of the slot's shape; unknown sizes become 1, the first `batch`."""
     if slot.shape is None:
         raise InputError(f"The input {slot.name!r} has no known shape, so that it cannot be filled at random.")
-    shape = tuple(FREE_SIZE if size is None else size for size in slot.shape)
+    free = [batch] + [FREE_SIZE] * len(slot.shape)
+    shape = tuple(free[place] if size is None else size for place, size in enumerate(slot.shape))
     generator = np.random.default_rng(RANDOM_SEED)
     if slot.dtype.is_string or slot.dtype.numpy is None:
         raise InputError(f"The input {slot.name!r} is {slot.dtype}; it cannot be filled at random.")

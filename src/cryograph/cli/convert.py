@@ -15,7 +15,8 @@ from .show import AS_JSON, progress, show
 @click.option("--tags", metavar="TAGS", help="Which MetaGraph of a SavedModel, by its tags.")
 @AS_JSON
 def convert(path: str, output: str, format: str | None, weights: str | None, tags: str | None, as_json: bool) -> None:
-    """Write a model in another format: .pb, .pbtxt, .meta, a SavedModel directory, a checkpoint, .npz, .safetensors."""
+    """Write a model in another format: .pb, .pbtxt, .meta, a SavedModel directory, a checkpoint, .npz, .safetensors,
+    .onnx."""
     from ..api.model import load
     from .freeze import names
 

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 import click
 
 from ..base.errors import Error
+from .bench import bench
 from .compare import diff, verify
 from .convert import convert
 from .cut import extract
@@ -31,7 +32,7 @@ def cryograph() -> None:
     """
 
 
-for _verb in (inspect, freeze, unfreeze, extract, convert, diff, verify, run, demo):
+for _verb in (inspect, freeze, unfreeze, extract, convert, diff, verify, run, bench, demo):
     cryograph.add_command(_verb)
 
 

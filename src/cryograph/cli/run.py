@@ -23,7 +23,7 @@ What to feed, once for each input. VALUE is a .npy file, a .npz file
 @OUTPUTS
 @click.option("--signature", metavar="NAME", help="Which signature to call.")
 @click.option("--weights", metavar="PATH", help="A checkpoint to join the graph with.")
-@click.option("--engine", default="auto", show_default=True, help="auto, numpy or onnxruntime.")
+@click.option("--engine", default="auto", show_default=True, help="auto, numpy, onnxruntime, openvino or fastest.")
 @click.option("--save", metavar="FILE.npz", help="Write the answers to a .npz file instead of printing them.")
 @click.option("--mean", type=float, default=0.0, help="Subtracted from the pixels of pictures.")
 @click.option("--std", type=float, default=1.0, help="Pixels of pictures are divided by this.")

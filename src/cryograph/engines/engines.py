@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 
 from ..base.errors import UnknownNameError, nearest
+from ..base.files import Path
 from ..base.tensors import Array
 from ..program.program import Program, Step
 from .engine import Engine, Prepared
@@ -28,7 +29,25 @@ def _onnxruntime() -> Engine:
     return OnnxRuntime()
 
 
-ENGINES: dict[str, Callable[[], Engine]] = {"auto": _auto, "numpy": _numpy, "onnxruntime": _onnxruntime}
+def _openvino() -> Engine:
+    from .openvino.engine import OpenVino
+
+    return OpenVino()
+
+
+def _fastest() -> Engine:
+    from .fastest import Fastest
+
+    return Fastest()
+
+
+ENGINES: dict[str, Callable[[], Engine]] = {
+    "auto": _auto,
+    "numpy": _numpy,
+    "onnxruntime": _onnxruntime,
+    "openvino": _openvino,
+    "fastest": _fastest,
+}
 
 
 def engine(name: str) -> Engine:
@@ -47,6 +66,13 @@ def prepare(program: Program, name: str = "auto") -> Prepared:
 
         return Auto().split(program)
     return Prepared(chosen.prepare(program), (f"{name}: all {len(program.steps)} steps",))
+
+
+def write_onnx(program: Program, path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> None:
+    """Writes a program as an `.onnx` file; UnsupportedError, and nothing written, when a step has no lowering."""
+    from .onnxruntime.file import write_onnx as write
+
+    write(program, path, inputs, outputs)
 
 
 def fold(step: Step, inputs: Sequence[Array]) -> Sequence[Array]:

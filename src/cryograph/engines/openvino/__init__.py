@@ -1,0 +1,1 @@
+"""OpenVINO (the extra `openvino`) on the programs that the engine `onnxruntime` lowers."""

@@ -1,0 +1,30 @@
+"""The engine `openvino` on whole models, against TensorFlow's answers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+import cryograph as cg
+from cryograph.base.dtypes import STRING
+from cryograph.base.errors import UnsupportedError
+from tests.support.small_graphs import document_of, node, placeholder
+
+
+@pytest.mark.parametrize("name", ["keras/mobilenet_v2", "keras/resnet50"])
+def test_answers_are_tensorflows(make: Any, name: str) -> None:
+    made = make(name)
+    model = cg.load(made.path("frozen.pb"))
+    (x,), (expected,) = made.inputs.values(), made.outputs.values()
+    predict = model.compile(engine="openvino")
+    answer = next(iter(predict(x).values()))
+    assert np.abs(answer - expected).max() <= 1e-5
+    assert np.array_equal(next(iter(predict(x).values())), answer)
+
+
+def test_a_step_without_a_lowering_is_named() -> None:
+    graph = document_of(placeholder("x", (2,), STRING), node("a", "StringLower", "x"))
+    with pytest.raises(UnsupportedError, match=r"a \(StringLower\)"):
+        cg.Model.of(graph).compile("a", engine="openvino")
