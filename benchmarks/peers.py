@@ -25,12 +25,12 @@ Call = Callable[[Any], Any]
 
 @dataclass(frozen=True)
 class Model:
-    """A frozen graph with one input and one output, and the shape of one example."""
+    """A frozen graph with one input, and the shape of one example."""
 
     name: str
     path: str
     input: str
-    output: str
+    outputs: tuple[str, ...]
     shape: tuple[int, ...]
 
     def example(self, batch: int) -> Any:
@@ -38,16 +38,29 @@ class Model:
         return np.random.default_rng(0).uniform(-1, 1, (batch, *self.shape)).astype(np.float32)
 
 
-def keras_models(names: list[str]) -> list[Model]:
-    """The image classifiers that the conformance suite makes with TensorFlow (from its cache when they are there)."""
+RECIPES = {
+    "mobilenet_v2": ("keras/mobilenet_v2", (224, 224, 3)),
+    "inception_v3": ("keras/inception_v3", (299, 299, 3)),
+    "resnet50": ("keras/resnet50", (224, 224, 3)),
+    "efficientnet_b0": ("keras/efficientnet_b0", (224, 224, 3)),
+    "lstm": ("speed/lstm", (64, 128)),
+    "encoder": ("speed/encoder", (128, 384)),
+    "detection": ("speed/detection", (224, 224, 3)),
+}
+SINGLE = frozenset({"detection"})
+"""Models that take one example at a time."""
+
+
+def known_models(names: list[str]) -> list[Model]:
+    """The models that the conformance suite makes with TensorFlow (from its cache when they are there)."""
     sys.path.insert(0, str(ROOT))
     from tests.conformance.recipes import make
 
-    sizes = {"mobilenet_v2": 224, "inception_v3": 299, "resnet50": 224}
     models = []
     for name in names:
-        path = make(f"keras/{name}").path("frozen.pb")
-        models.append(Model(name, str(path), "x:0", "Identity:0", (sizes[name], sizes[name], 3)))
+        recipe, shape = RECIPES[name]
+        made = make(recipe)
+        models.append(Model(name, str(made.path("frozen.pb")), "x:0", tuple(made.outputs), shape))
     return models
 
 
@@ -55,8 +68,8 @@ def _cryograph(engine: str) -> Callable[[Model], Call]:
     def open_(model: Model) -> Call:
         import cryograph
 
-        predict = cryograph.load(model.path).compile([model.output], [model.input], engine=engine)
-        return lambda x: predict(x)[model.output]
+        predict = cryograph.load(model.path).compile(list(model.outputs), [model.input], engine=engine)
+        return predict
 
     return open_
 
@@ -64,8 +77,8 @@ def _cryograph(engine: str) -> Callable[[Model], Call]:
 def _tf2onnx(model: Model) -> Call:
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(str(converted(model)), providers=["CPUExecutionProvider"])
-    return lambda x: session.run([model.output], {model.input: x})[0]
+    session = onnxruntime.InferenceSession(str(converted_onnx(model)), providers=["CPUExecutionProvider"])
+    return lambda x: session.run(list(model.outputs), {model.input: x})
 
 
 def _tensorflow(model: Model) -> Call:
@@ -74,30 +87,92 @@ def _tensorflow(model: Model) -> Call:
 
     graph_def = tf.compat.v1.GraphDef.FromString(Path(model.path).read_bytes())
     wrapped = tf.compat.v1.wrap_function(lambda: tf.compat.v1.import_graph_def(graph_def, name=""), [])
-    pruned = wrapped.prune(model.input, model.output)
-    return lambda x: pruned(tf.constant(x)).numpy()
+    pruned = wrapped.prune(model.input, list(model.outputs))
+    return lambda x: [part.numpy() for part in pruned(tf.constant(x))]
+
+
+def _openvino(model: Model) -> Call:
+    import openvino
+
+    read = openvino.Core().read_model(model.path)
+    hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
+    compiled = openvino.Core().compile_model(read, "CPU", hints)
+    request = compiled.create_infer_request()
+    return lambda x: list(request.infer({0: x}).values())
+
+
+def _litert(model: Model) -> Call:
+    from ai_edge_litert.interpreter import Interpreter
+
+    interpreter = Interpreter(str(converted_litert(model)), num_threads=os.cpu_count())
+    (entry,) = interpreter.get_input_details()
+    ends = interpreter.get_output_details()
+
+    def call(x: Any) -> Any:
+        if tuple(interpreter.get_input_details()[0]["shape"]) != x.shape:
+            interpreter.resize_tensor_input(entry["index"], x.shape)
+            interpreter.allocate_tensors()
+        interpreter.set_tensor(entry["index"], x)
+        interpreter.invoke()
+        return [interpreter.get_tensor(end["index"]) for end in ends]
+
+    interpreter.allocate_tensors()
+    return call
 
 
 PEERS: dict[str, Callable[[Model], Call]] = {
     "cryograph": _cryograph("auto"),
+    "cryograph-fastest": _cryograph("fastest"),
+    "cryograph-openvino": _cryograph("openvino"),
     "cryograph-numpy": _cryograph("numpy"),
     "tf2onnx": _tf2onnx,
     "tensorflow": _tensorflow,
+    "openvino": _openvino,
+    "litert": _litert,
 }
 
 
-def converted(model: Model) -> Path:
-    """tf2onnx's conversion of the model, kept between runs."""
+def _kept(model: Model, suffix: str, make: Callable[[str], None]) -> Path:
+    """A conversion of the model, kept between runs."""
     key = hashlib.sha256(Path(model.path).read_bytes()).hexdigest()[:12]
     folder = Path(os.environ.get("CRYOGRAPH_TEST_CACHE") or tempfile.gettempdir()) / "cryograph-benchmarks"
-    path = folder / f"{model.name}-{key}.onnx"
+    path = folder / f"{model.name}-{key}{suffix}"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "tf2onnx.convert", "--graphdef", model.path, "--opset", "18"]
-        command += ["--inputs", model.input, "--outputs", model.output, "--output", f"{path}.part"]
-        subprocess.run(command, check=True, capture_output=True)
+        make(f"{path}.part")
         os.replace(f"{path}.part", path)
     return path
+
+
+def converted_onnx(model: Model) -> Path:
+    """tf2onnx's conversion."""
+
+    def make(path: str) -> None:
+        command = [sys.executable, "-m", "tf2onnx.convert", "--graphdef", model.path, "--opset", "18"]
+        command += ["--inputs", model.input, "--outputs", ",".join(model.outputs), "--output", path]
+        subprocess.run(command, check=True, capture_output=True)
+
+    return _kept(model, ".onnx", make)
+
+
+def converted_litert(model: Model) -> Path:
+    """The conversion of TensorFlow's own converter to LiteRT, in float32."""
+
+    def make(path: str) -> None:
+        import tensorflow as tf
+
+        graph_def = tf.compat.v1.GraphDef.FromString(Path(model.path).read_bytes())
+        wrapped = tf.compat.v1.wrap_function(lambda: tf.compat.v1.import_graph_def(graph_def, name=""), [])
+        pruned = wrapped.prune(model.input, list(model.outputs))
+        pruned.inputs[0].set_shape([1, *model.shape])
+        converter = tf.lite.TFLiteConverter.from_concrete_functions([pruned])
+        Path(path).write_bytes(converter.convert())
+
+    return _kept(model, ".tflite", make)
+
+
+CONVERSIONS = {"tf2onnx": converted_onnx, "litert": converted_litert}
+"""What must be made before a peer can run."""
 
 
 class Server:
@@ -139,7 +214,8 @@ class Server:
 
 def serve(told: dict[str, Any]) -> None:
     """The process of a peer: for each number on standard input, so many runs, and their seconds as JSON."""
-    model = Model(**{**told["model"], "shape": tuple(told["model"]["shape"])})
+    given = told["model"]
+    model = Model(**{**given, "shape": tuple(given["shape"]), "outputs": tuple(given["outputs"])})
     call = PEERS[told["peer"]](model)
     x = model.example(told["batch"])
     for line in sys.stdin:

@@ -1,10 +1,9 @@
-"""From the start of a process to its first answer: interpreter, imports, opening, preparing, one run.
+"""From nothing to the first answer: seconds of a whole process, and seconds from the file to the answer after imports.
 
-    python benchmarks/start.py                            # the 95 MB Inception V3
-    python benchmarks/start.py --models mobilenet_v2 --peers tf2onnx,tensorflow --times 9
+    python benchmarks/start.py                                   # Inception V3, against tf2onnx
+    python benchmarks/start.py --models inception_v3,encoder --peers tf2onnx,tensorflow,openvino
 
-Processes of all peers take turns. `tf2onnx` is ONNX Runtime on a file that tf2onnx made before. The file is in the
-page cache, as a warm-up run of each peer is not counted. Needs the group `conformance`.
+Peers take turns. The first round only warms the file cache. Needs the group `conformance`.
 """
 
 from __future__ import annotations
@@ -12,7 +11,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
-import resource
+import platform
 import statistics
 import subprocess
 import sys
@@ -20,55 +19,72 @@ import time
 from pathlib import Path
 from typing import Any
 
-from peers import ROOT, Model, converted, keras_models
+from peers import ROOT, Model, converted_onnx, known_models
 
 OURS = """
-import numpy as np
-import cryograph as cg
-predict = cg.load({path!r}).compile([{output!r}], [{input!r}])
-print(predict(np.zeros({shape!r}, np.float32))[{output!r}].shape)
+import time, numpy as np, onnxruntime, cryograph
+import cryograph.api.model, cryograph.engines.split, cryograph.program.build
+start = time.perf_counter()
+predict = cryograph.load({path!r}).compile({outputs!r}, [{input!r}])
+predict(np.zeros({shape!r}, np.float32))
+print(time.perf_counter() - start)
 """
 
 TF2ONNX = """
-import numpy as np
-import onnxruntime
+import time, numpy as np, onnxruntime
+start = time.perf_counter()
 session = onnxruntime.InferenceSession({onnx!r}, providers=["CPUExecutionProvider"])
-print(session.run([{output!r}], {{{input!r}: np.zeros({shape!r}, np.float32)}})[0].shape)
+session.run({outputs!r}, {{{input!r}: np.zeros({shape!r}, np.float32)}})
+print(time.perf_counter() - start)
 """
 
 TENSORFLOW = """
-import numpy as np
-import tensorflow as tf
+import time, numpy as np, tensorflow as tf
+start = time.perf_counter()
 graph_def = tf.compat.v1.GraphDef.FromString(open({path!r}, "rb").read())
 wrapped = tf.compat.v1.wrap_function(lambda: tf.compat.v1.import_graph_def(graph_def, name=""), [])
-print(wrapped.prune({input!r}, {output!r})(tf.zeros({shape!r})).shape)
+[part.numpy() for part in wrapped.prune({input!r}, {outputs!r})(tf.zeros({shape!r}))]
+print(time.perf_counter() - start)
 """
 
-SCRIPTS = {"cryograph": OURS, "tf2onnx": TF2ONNX, "tensorflow": TENSORFLOW}
+OPENVINO = """
+import time, numpy as np, openvino
+start = time.perf_counter()
+core = openvino.Core()
+compiled = core.compile_model(core.read_model({path!r}), "CPU", {{"INFERENCE_PRECISION_HINT": "f32"}})
+compiled.create_infer_request().infer({{0: np.zeros({shape!r}, np.float32)}})
+print(time.perf_counter() - start)
+"""
+
+SCRIPTS = {"cryograph": OURS, "tf2onnx": TF2ONNX, "tensorflow": TENSORFLOW, "openvino": OPENVINO}
 
 
 def spent(peer: str, model: Model) -> tuple[float, float]:
-    """Seconds of one process, and those that it kept cores busy: these say more on a machine that does other things."""
-    onnx = str(converted(model)) if peer == "tf2onnx" else ""
-    shape = (1, *model.shape)
-    text = SCRIPTS[peer].format(path=model.path, input=model.input, output=model.output, shape=shape, onnx=onnx)
+    """Seconds of one process, and of its part after imports."""
+    told = {
+        "path": model.path,
+        "input": model.input,
+        "outputs": list(model.outputs),
+        "shape": (1, *model.shape),
+        "onnx": str(converted_onnx(model)) if peer == "tf2onnx" else "",
+    }
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "TF_CPP_MIN_LOG_LEVEL": "3"}
-    before, start = resource.getrusage(resource.RUSAGE_CHILDREN), time.perf_counter()
-    subprocess.run([sys.executable, "-c", text], check=True, capture_output=True, env=environment)
-    took, after = time.perf_counter() - start, resource.getrusage(resource.RUSAGE_CHILDREN)
-    return took, after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    command = [sys.executable, "-c", SCRIPTS[peer].format(**told)]
+    start = time.perf_counter()
+    done = subprocess.run(command, check=True, capture_output=True, env=environment, text=True)
+    return time.perf_counter() - start, float(done.stdout.split()[-1])
 
 
 def main() -> None:
     """Measures, prints a line a model, and saves everything as JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--models", default="inception_v3")
-    parser.add_argument("--peers", default="tf2onnx", help="tf2onnx, tensorflow")
+    parser.add_argument("--peers", default="tf2onnx", help=", ".join(peer for peer in SCRIPTS if peer != "cryograph"))
     parser.add_argument("--times", type=int, default=7)
     parser.add_argument("--json", type=Path, default=Path("start.json"))
     said = parser.parse_args()
     rows: list[dict[str, Any]] = []
-    for model in keras_models(said.models.split(",")):
+    for model in known_models(said.models.split(",")):
         peers = ["cryograph", *said.peers.split(",")]
         found: dict[str, list[tuple[float, float]]] = {peer: [] for peer in peers}
         for number in range(said.times + 1):
@@ -76,14 +92,13 @@ def main() -> None:
                 took = spent(peer, model)
                 if number:
                     found[peer].append(took)
-        row: dict[str, Any] = {"model": model.name, "bytes": os.path.getsize(model.path), "peers": {}}
-        for peer, pairs in found.items():
-            seconds, busy = (sorted(part) for part in zip(*pairs, strict=True))
-            told = {"median_s": statistics.median(seconds), "best_s": seconds[0], "cpu_s": statistics.median(busy)}
-            row["peers"][peer] = {key: round(value, 3) for key, value in told.items()}
-            print(f"{model.name} {peer}: " + "  ".join(f"{key} {value:.3f}" for key, value in told.items()), flush=True)
-        rows.append(row)
-    said.json.write_text(json.dumps(rows, indent=1) + "\n")
+        process = {peer: round(statistics.median(whole for whole, _ in times), 3) for peer, times in found.items()}
+        after = {peer: round(statistics.median(part for _, part in times), 3) for peer, times in found.items()}
+        rows.append({"model": model.name, "process_s": process, "after_imports_s": after})
+        said_of = "  ".join(f"{peer} {process[peer]:.2f} s ({after[peer]:.2f} s after imports)" for peer in peers)
+        print(f"{model.name}: {said_of}", flush=True)
+    machine = {"machine": platform.machine(), "python": platform.python_version(), "rows": rows}
+    said.json.write_text(json.dumps(machine, indent=1) + "\n")
 
 
 if __name__ == "__main__":

@@ -42,6 +42,11 @@ def resnet50(out: Path) -> dict[str, Case]:
     return _make(out, "ResNet50", 224)
 
 
+def efficientnet_b0(out: Path) -> dict[str, Case]:
+    """EfficientNetB0, 224 pixels, 21 MB."""
+    return _make(out, "EfficientNetB0", 224)
+
+
 def _make(out: Path, name: str, size: int) -> dict[str, Case]:
     keras.utils.set_random_seed(20160407)
     model = getattr(keras.applications, name)(weights=None)
