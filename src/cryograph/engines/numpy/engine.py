@@ -10,10 +10,11 @@ from typing import Any
 import numpy as np
 
 from ...base.dtypes import DType
-from ...base.errors import Error, InputError, RunError, UnsupportedError
+from ...base.errors import Error, InputError, MissingExtraError, RunError, UnsupportedError
 from ...base.shapes import show
 from ...base.tensors import Array
 from ...ops.care import CARE
+from ...ops.left_out import LEFT_OUT
 from ...ops.notation import OpSignature
 from ...ops.signatures import output_types, signature
 from ...program.program import Program, Spec, Step
@@ -64,6 +65,8 @@ class Numpy:
             care = CARE.get(step.op)
             if care is not None:
                 return f"the op {care} and is not run"
+            if step.op in LEFT_OUT:
+                return f"the op {LEFT_OUT[step.op]} and is not run"
             known = "" if signature(step.op) is not None else "; it is not an op of TensorFlow 2.21"
             return f"there is no rule for the op{known}"
         taken = parameters(rule)
@@ -183,6 +186,8 @@ class _Plan:
                 inputs = [values[slot] for slot in action.inputs]
                 try:
                     made = action.rule(action.context, *inputs, **action.kwargs)
+                except MissingExtraError:
+                    raise
                 except Error as error:
                     raise type(error)(f"{_where(action.step)}: {error}") from error
                 except (ValueError, IndexError, TypeError, ArithmeticError, MemoryError) as error:

@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Any
 
+import numpy as np
+
 from ...base.dtypes import DType
 from ...base.errors import UnsupportedError
 from ...base.shapes import Shape, compatible, merge
@@ -61,8 +63,9 @@ class Lowering:
                 self.values[name] = replace(arguments[i], shape=_both(arguments[i].shape, spec.shape))
         self._read = {name for step in program.steps for name in step.inputs}
         self._read.update(results(program))
-        for index, step in enumerate(program.steps):
-            self._lower(index, step)
+        with np.errstate(all="ignore"):  # constants are worked out with IEEE numbers, as TensorFlow does
+            for index, step in enumerate(program.steps):
+                self._lower(index, step)
 
     def _lower(self, index: int, step: Step) -> None:
         shapes = [self.program.specs[name].shape for name in step.outputs]

@@ -3,32 +3,42 @@
 from __future__ import annotations
 
 from . import (
+    choosing,
+    colours,
     control,
     conv,
     elementwise,
     images,
     indexing,
     linear,
+    losses,
+    moves,
     norms,
     pools,
     random,
     reductions,
+    segments,
     shapes,
     slices,
 )
 from .builder import Table
 
 FAMILIES = (
+    choosing,
+    colours,
     control,
     conv,
     elementwise,
     images,
     indexing,
     linear,
+    losses,
+    moves,
     norms,
     pools,
     random,
     reductions,
+    segments,
     shapes,
     slices,
 )

@@ -1,0 +1,179 @@
+"""Lowerings of ops that join rows by a number that each has, and of counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...base.dtypes import BOOL, FLOAT32, FLOAT64, INT32, INT64, DType
+from ...program.program import Step
+from .builder import Builder, Lowering, Table
+from .values import Refusal, Value
+
+_JOINED = (FLOAT32, FLOAT64, INT32, INT64)
+"""What ScatterND joins."""
+
+
+def _check(x: Value, step: Step) -> None:
+    if x.dtype not in _JOINED:
+        raise Refusal(f"ONNX Runtime joins no rows of {x.dtype} for {step.op}")
+
+
+def scattered(g: Builder, x: Value, index: Value, count: int, reduction: str, start: float) -> Value:
+    """Rows of `x` joined by `index` (int64 vector) into `count` rows, which begin with `start`."""
+    rows = g.sizes(x, range(1, x.rank)) if x.rank > 1 else None
+    shape = g.ints([count]) if rows is None else g.concat([g.ints([count]), rows], 0)
+    known = (count, *(x.shape or ())[1:])
+    first = g.op("Expand", g.like(start, x), shape, shape=known)
+    return g.op("ScatterND", first, g.unsqueeze(index, [1]), x, reduction=reduction, shape=known)
+
+
+def _sorted_ids(g: Builder, ids: Value) -> Any:
+    """The ids, which must be constants: that they rise, and how many rows there are, cannot be said in ONNX."""
+    found = g.fixed(ids, "segment_ids")
+    if found.ndim != 1 or (np.diff(found) < 0).any() or (found < 0).any():
+        raise Refusal("segment_ids do not rise from 0")
+    return found
+
+
+def _segment(reduction: str, start: float) -> Lowering:
+    """Groups without rows give 0, or 1 for products."""
+
+    def lower(g: Builder, step: Step, x: Value, ids: Value) -> Value:
+        _check(x, step)
+        found = _sorted_ids(g, ids)
+        if not found.size:
+            raise Refusal("there are no segments")
+        count = int(found[-1]) + 1
+        if reduction in ("min", "max") and len(np.unique(found)) < count:
+            raise Refusal("a segment is empty")
+        kind: Any = np.finfo(x.dtype.numpy) if x.dtype.is_floating else np.iinfo(x.dtype.numpy)
+        begin = {"min": kind.max, "max": kind.min}.get(reduction, start)
+        if x.dtype.is_floating:
+            begin = {"min": np.inf, "max": -np.inf}.get(reduction, start)
+        return scattered(g, x, g.int64(ids), count, reduction, begin)
+
+    return lower
+
+
+def _average(g: Builder, step: Step, x: Value, ids: Value, power: float, count: int | None) -> Value:
+    if not x.dtype.is_floating:
+        raise Refusal(f"{step.op} on {x.dtype} has no lowering to ONNX")
+    _check(x, step)
+    found = _sorted_ids(g, ids)
+    rows = count if count is not None else int(found[-1]) + 1 if found.size else 0
+    if not found.size or int(found[-1]) >= rows:
+        raise Refusal("there are no segments, or more than were said")
+    sums = scattered(g, x, g.int64(ids), rows, "add", 0)
+    if not power:
+        return sums
+    sizes = np.maximum(np.bincount(found, minlength=rows), 1) ** power
+    return g.binary("Div", sums, g.const(sizes.reshape(-1, *(1,) * (x.rank - 1)), x.dtype))
+
+
+def segment_mean(g: Builder, step: Step, x: Value, ids: Value) -> Value:
+    return _average(g, step, x, ids, 1.0, None)
+
+
+def _sparse(power: float) -> Lowering:
+    """Rows that indices name, then as above."""
+
+    def lower(
+        g: Builder,
+        step: Step,
+        x: Value,
+        indices: Value,
+        ids: Value,
+        num_segments: Value | None = None,
+        *,
+        sparse_gradient: bool = False,
+    ) -> Value:
+        index = indices if indices.dtype in (INT32, INT64) else g.int64(indices)
+        shape = None if x.shape is None or indices.shape is None else (*indices.shape, *x.shape[1:])
+        rows = g.op("Gather", x, index, axis=0, shape=shape)
+        count = None if num_segments is None else g.fixed_ints(num_segments, "num_segments")[0]
+        return _average(g, step, Value(rows.name, rows.dtype, shape), ids, power, count)
+
+    return lower
+
+
+def _counted(g: Builder, values: Value, size: Value, weights: Value, dtype: DType, binary: bool) -> Value:
+    """How often each number below `size` comes, or the sum of its weights; larger ones are left out."""
+    (count,) = g.fixed_ints(size, "the number of bins")
+    if weights.shape is None or dtype not in _JOINED or 0 in weights.shape != (0,):
+        raise Refusal("counts need weights of a known shape in a dtype that ONNX Runtime joins")
+    flat = g.reshape(g.int64(values), [-1])
+    placed = g.where(g.binary("Less", flat, g.ints([count]), BOOL), flat, g.ints([count]), flat.shape)
+    if weights.shape == (0,) or binary:
+        summed = g.op("Expand", g.const(1, dtype), g.op("Shape", flat, dtype=INT64, shape=(1,)), shape=flat.shape)
+    else:
+        summed = g.reshape(weights, [-1])
+    reduction = "none" if binary else "add"
+    made = scattered(g, Value(summed.name, summed.dtype, (None,), summed.tensor), placed, count + 1, reduction, 0)
+    cut = g.slice(made, g.ints([0]), g.ints([count]), [0])
+    return Value(cut.name, cut.dtype, (count,))
+
+
+def bincount(g: Builder, step: Step, values: Value, size: Value, weights: Value) -> Value:
+    return _counted(g, values, size, weights, weights.dtype, False)
+
+
+def dense_bincount(
+    g: Builder, step: Step, values: Value, size: Value, weights: Value, *, binary_output: bool = False
+) -> Value:
+    if values.rank != 1:
+        raise Refusal("counts of rows have no form in ONNX")
+    return _counted(g, values, size, weights, weights.dtype, binary_output)
+
+
+def _places(g: Builder, below: Callable[[Value, Value], Value], among: Value, wanted: Value, axis: int) -> Value:
+    """How many of `among`, along its new last axis, come before what is wanted."""
+    hits = g.cast(below(among, g.unsqueeze(wanted, [axis])), INT64)
+    return g.op("ReduceSum", hits, g.ints([axis]), keepdims=0, shape=wanted.shape)
+
+
+def _less(g: Builder) -> Callable[[Value, Value], Value]:
+    return lambda a, b: g.binary("Less", a, b, BOOL)
+
+
+def _not_greater(g: Builder) -> Callable[[Value, Value], Value]:
+    return lambda a, b: g.unary("Not", g.binary("Less", b, a, BOOL))
+
+
+def bucketize(g: Builder, step: Step, x: Value, *, boundaries: list[float] = []) -> Value:  # noqa: B006
+    """The number of boundaries that are not greater. TensorFlow compares in float32, doubles too."""
+    if x.dtype not in (FLOAT32, FLOAT64):
+        raise Refusal(f"Bucketize on {x.dtype} has no lowering to ONNX")
+    limits = g.const(np.asarray(boundaries, np.float32), x.dtype)
+    return g.cast(_places(g, _not_greater(g), limits, x, x.rank), INT32)
+
+
+def _bound(compare: Callable[[Builder], Callable[[Value, Value], Value]]) -> Lowering:
+    def lower(g: Builder, step: Step, rows: Value, wanted: Value, *, out_type: DType = INT32) -> Value:
+        if rows.rank != 2 or wanted.rank != 2:
+            raise Refusal(f"{step.op} has a form in ONNX for matrices only")
+        return g.cast(_places(g, compare(g), g.unsqueeze(rows, [1]), wanted, 2), out_type)
+
+    return lower
+
+
+LOWERINGS: Table = {
+    "Bincount": bincount,
+    "Bucketize": bucketize,
+    "DenseBincount": dense_bincount,
+    "LowerBound": _bound(_less),
+    "SegmentMax": _segment("max", 0),
+    "SegmentMean": segment_mean,
+    "SegmentMin": _segment("min", 0),
+    "SegmentProd": _segment("mul", 1),
+    "SegmentSum": _segment("add", 0),
+    "SparseSegmentMean": _sparse(1.0),
+    "SparseSegmentMeanWithNumSegments": _sparse(1.0),
+    "SparseSegmentSqrtN": _sparse(0.5),
+    "SparseSegmentSqrtNWithNumSegments": _sparse(0.5),
+    "SparseSegmentSum": _sparse(0.0),
+    "SparseSegmentSumWithNumSegments": _sparse(0.0),
+    "UpperBound": _bound(_not_greater),
+}
