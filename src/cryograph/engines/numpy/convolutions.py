@@ -19,6 +19,9 @@ from .images import resize_bilinear
 from .slices import mirrored, pairs_of
 from .windows import FIRST, Windows, as_format, channels_last, explicit_pairs, padded, place, plan, spatial, view
 
+_CACHED = 1 << 15
+"""Elements of a sum that is built up step by step: they stay in the processor's cache."""
+
 BLOCK = 1 << 20
 """Elements of windows that are laid out at a time: what a cache holds."""
 
@@ -151,10 +154,24 @@ def _depthwise(
     weights = wide(filters)
     laid = view(np.ascontiguousarray(padded(last, windows.pairs)), windows)
     if filters.shape[3] == 1:
-        made = np.einsum("nhwijc,ijc->nhwc", laid, weights[..., 0])
+        made = _weighted(laid, weights[..., 0])
     else:
         made = np.einsum("nhwijc,ijcm->nhwcm", laid, weights).reshape(*laid.shape[:3], -1)
     return given(ctx, as_format(made, data_format))
+
+
+def _weighted(laid: Array, weights: Array) -> Array:
+    """Windows (N, H, W, I, J, C) times weights (I, J, C), summed over each window, a few rows at a time: what is summed
+    stays in the processor's cache."""
+    made = np.zeros((*laid.shape[:3], laid.shape[-1]), laid.dtype)
+    rows = max(1, _CACHED // max(1, made[:, :1].size))
+    for start in range(0, made.shape[1], rows):
+        block = made[:, start : start + rows]
+        product = np.empty_like(block)
+        for i, j in np.ndindex(*weights.shape[:2]):
+            np.multiply(laid[:, start : start + rows, :, i, j], weights[i, j], out=product)
+            block += product
+    return made
 
 
 def _depthwise_backprop(
