@@ -19,7 +19,6 @@ from cryograph.program.build import build_program
 from cryograph.program.check import complaints
 from cryograph.program.program import Program, Step
 from cryograph.wire import messages as pb
-from tests.support import lists
 
 v1 = tf.compat.v1
 Array = np.ndarray[Any, Any]
@@ -64,7 +63,7 @@ def run(program: Program, feeds: Sequence[Any]) -> list[Array]:
     assert complaints(program) == []
     state = [s.initial.numpy() for s in program.state if s.initial is not None]
     given = [np.asarray(x, program.specs[name].dtype.numpy) for x, name in zip(feeds, program.inputs, strict=True)]
-    return Numpy(lists.RULES).prepare(program)([*given, *state])
+    return Numpy().prepare(program)([*given, *state])
 
 
 class Question:

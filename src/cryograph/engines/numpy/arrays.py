@@ -10,6 +10,7 @@ import numpy as np
 from ...base.errors import RunError
 from ...base.tensors import Array
 from .context import Context, Rule
+from .lists import zeros_like
 from .reductions import axes, axis_of
 
 
@@ -252,6 +253,8 @@ def _roll(ctx: Context, x: Array, shift: Array, axis: Array) -> Array:
 
 
 def _zeros_like(ctx: Context, x: Array) -> Array:
+    if ctx.output_dtypes[0].numpy is None:
+        return zeros_like(x, ctx.output_dtypes[0])
     return np.full(x.shape, nothing(x.dtype), x.dtype)
 
 

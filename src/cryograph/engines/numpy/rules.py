@@ -18,7 +18,9 @@ from . import (
     image_grads,
     images,
     indexing,
+    lists,
     losses,
+    maps,
     matrices,
     norm_grads,
     norms,
@@ -39,7 +41,7 @@ FAMILIES = (
     *(activations, arrays, blocks, boxes, casts, choosing, colours, control, convolutions, crops, elementwise),
     *(filter_grads, image_grads, norm_grads, pool_grads),
     *(images, indexing, losses, matrices, norms, patches, pools, products, random, reductions, segments, slices),
-    *(spectra, tables),
+    *(spectra, tables, lists, maps),
 )
 
 RULES: dict[str, Rule] = {op: rule for family in FAMILIES for op, rule in family.RULES.items()}
