@@ -72,4 +72,11 @@ def checks() -> Iterator[Case]:
     yield case("DebugGradientIdentity", floats(2, 2))
 
 
-CASES: list[Case] = [*old_names(), *counted_segments(), *checks()]
+def plumbing() -> Iterator[Case]:
+    for names in (["CPU"], ["GPU", "CPU"], ["TPU", "GPU"], []):
+        yield case("DeviceIndex", device_names=[name.encode() for name in names])
+    yield case("ControlTrigger")
+    yield case("Timestamp", tolerance=0.5)  # the clock of another day: the dtype, the shape and the century are proved
+
+
+CASES: list[Case] = [*old_names(), *counted_segments(), *checks(), *plumbing()]

@@ -1,0 +1,38 @@
+"""Ops about running itself: on which kind of device, at what time, after what."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+
+from ...base.tensors import Array
+from .context import Context, Rule
+
+
+def _device_index(ctx: Context, *, device_names: list[bytes]) -> Array:
+    """The place of the CPU among kinds of devices; behind the last where it is not named."""
+    names = [name.upper() for name in device_names]
+    return np.array(names.index(b"CPU") if b"CPU" in names else len(names), np.int32)
+
+
+def _timestamp(ctx: Context) -> Array:
+    """Seconds since 1970."""
+    return np.array(time.time())
+
+
+def _fake_param(ctx: Context, *, shape: object = None) -> Array:
+    """What stands for a value that the chosen branch does not make; nothing reads it."""
+    return np.zeros((0,) if ctx.dtype == object else (), ctx.dtype)
+
+
+def _nothing(ctx: Context) -> tuple[Array, ...]:
+    return ()
+
+
+RULES: dict[str, Rule] = {
+    "ControlTrigger": _nothing,
+    "DeviceIndex": _device_index,
+    "FakeParam": _fake_param,
+    "Timestamp": _timestamp,
+}
