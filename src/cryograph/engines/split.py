@@ -15,6 +15,7 @@ from typing import Any
 from ..base.errors import RunError, UnsupportedError
 from ..base.tensors import Array
 from ..program.program import Program, Step
+from ..program.scans import SCAN, with_scans
 from .engine import Engine, Prepared, Runner, Unsupported
 from .onnxruntime.lower import Lowering, results
 from .onnxruntime.passes import improve
@@ -76,6 +77,7 @@ class Auto:
 
     def missing(self, program: Program) -> list[Unsupported]:
         """The steps that neither engine can take."""
+        program = with_scans(program)
         lowering = Lowering(program)
         if not lowering.refusals:
             return []
@@ -87,6 +89,7 @@ class Auto:
 
     def split(self, program: Program) -> Prepared:
         """The same, with the pieces in words."""
+        program = with_scans(program)
         lowering = Lowering(program)
         if not lowering.refusals:
             session = Session(improve(lowering.whole()), self.settings)
@@ -146,10 +149,11 @@ class Auto:
 
 
 def _numpy() -> Engine:
-    """The reference engine with pieces as a further op; imported when a program needs it, which most do not."""
+    """The reference engine with pieces and scans as further ops, imported when a program needs it."""
+    from .numpy.control import scan
     from .numpy.engine import Numpy
 
-    return Numpy(rules={PIECE: _run_piece})
+    return Numpy(rules={PIECE: _run_piece, SCAN: scan})
 
 
 def _run_piece(ctx: Any, *inputs: Array, piece: Piece) -> tuple[Array, ...]:

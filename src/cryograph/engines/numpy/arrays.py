@@ -237,7 +237,7 @@ def _reverse_v2(ctx: Context, x: Array, axis: Array) -> Array:
 def _reverse_sequence(ctx: Context, x: Array, lengths: Array, *, seq_dim: int, batch_dim: int = 0) -> Array:
     """Along `seq_dim` the first `lengths[b]` elements of each item b turned around."""
     seq, batch = axis_of(seq_dim, x.ndim), axis_of(batch_dim, x.ndim)
-    counts = np.array(sizes_of(lengths))
+    counts = np.array(sizes_of(lengths), np.int64)
     if len(counts) != x.shape[batch] or seq == batch:
         raise RunError(f"{len(counts)} lengths were given for {x.shape[batch]} items")
     if counts.size and (counts.min() < 0 or counts.max() > x.shape[seq]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ...base.errors import RunError
@@ -32,6 +34,31 @@ def _while(ctx: Context, *inputs: Array, maximum_iterations: int | None = None) 
     while truth(ctx.run_body("cond", values)[0]):
         values = ctx.run_body("body", values)
     return tuple(values)
+
+
+def scan(
+    ctx: Context, turns: Array, *inputs: Array, carried: int, sequences: int, each_turn: Sequence[bool], cells: object
+) -> tuple[Array, ...]:
+    """A loop along tensors, as `program.scans` describes it."""
+    rows, values = inputs[: len(each_turn)], list(inputs[len(each_turn) : len(each_turn) + carried])
+    start = len(each_turn) + carried
+    read, outer = inputs[start : start + sequences], inputs[start + sequences :]
+    body = ctx.step.bodies["body"]
+    stacked: list[Array | None] = [None] * len(each_turn)
+    for turn in range(int(turns)):
+        made = ctx.run_body("body", [np.array(turn, np.int32), *values, *(x[turn] for x in read), *outer])
+        values = made[:carried]
+        for number, element in enumerate(made[carried:]):
+            whole = stacked[number]
+            if whole is None:
+                whole = stacked[number] = np.zeros((int(rows[number]), *element.shape), element.dtype)
+            whole[turn if each_turn[number] else 0] = element
+    for number, name in enumerate(body.outputs[carried:]):
+        if stacked[number] is None:  # no turn: what is not known of the shape is 0
+            spec = body.specs[name]
+            shape = [int(rows[number]), *(size or 0 for size in spec.shape or ())]
+            stacked[number] = np.zeros(shape, spec.dtype.numpy)
+    return (*values, *(whole for whole in stacked if whole is not None))
 
 
 def _assert(ctx: Context, condition: Array, *data: Array, summarize: int = 3) -> tuple[()]:

@@ -17,7 +17,7 @@ def _condition(g: Builder, x: Value) -> Value:
     return g.cast(x, BOOL)
 
 
-def _closed(g: Builder, graph: OnnxGraph) -> OnnxGraph:
+def closed(g: Builder, graph: OnnxGraph) -> OnnxGraph:
     """The graph with every output given by a node of its own, as ONNX wants it for what comes from outside."""
     made = {name for node in graph.nodes for name in node.outputs}
     seen: set[str] = set()
@@ -38,7 +38,7 @@ def _closed(g: Builder, graph: OnnxGraph) -> OnnxGraph:
 
 
 def _branch(g: Builder, name: str, inputs: Sequence[Value]) -> OnnxGraph:
-    return _closed(g, g.body(name, inputs))
+    return closed(g, g.body(name, inputs))
 
 
 def _dtypes(g: Builder, step: Step, name: str) -> list[Value]:
@@ -118,7 +118,7 @@ def while_(g: Builder, step: Step, *inputs: Value, cond: object = None, body: ob
     count, go_on = g.name(), g.name()
     entries = [Value(count, INT64, ()), Value(go_on, BOOL, ()), *carried]
     kept = [name for name, same in zip(round_.outputs, still, strict=True) if not same]
-    loop = _closed(
+    loop = closed(
         g,
         OnnxGraph(
             [value.name for value in entries],

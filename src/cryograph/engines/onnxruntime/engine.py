@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from ...base.errors import UnsupportedError
 from ...program.program import Program
+from ...program.scans import with_scans
 from ..engine import Runner, Unsupported
 from .lower import Lowering
 from .passes import improve
@@ -23,11 +24,11 @@ class OnnxRuntime:
 
     def missing(self, program: Program) -> list[Unsupported]:
         """The steps that have no lowering; empty when the whole program can run here."""
-        return unsupported(Lowering(program))
+        return unsupported(Lowering(with_scans(program)))
 
     def prepare(self, program: Program) -> Runner:
         """A session over the whole program; UnsupportedError when a step has no lowering."""
-        lowering = Lowering(program)
+        lowering = Lowering(with_scans(program))
         lacking = unsupported(lowering)
         if lacking:
             listed = "; ".join(f"{item.step.name} ({item.step.op}): {item.reason}" for item in lacking[:5])
@@ -46,7 +47,7 @@ def unsupported(lowering: Lowering) -> list[Unsupported]:
 
 def lowered(program: Program) -> OnnxGraph:
     """The graph of a whole program, with all passes done: what is run, and what is saved as `.onnx`."""
-    return improve(Lowering(program).whole())
+    return improve(Lowering(with_scans(program)).whole())
 
 
 def pieces(lowering: Lowering, steps: Sequence[int], inputs: Sequence[str], outputs: Sequence[str]) -> Session:
