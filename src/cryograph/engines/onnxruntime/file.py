@@ -9,6 +9,7 @@ from ...base.errors import UnsupportedError
 from ...base.files import Path, atomic_write
 from ...base.tensors import Tensor
 from ...program.program import Program
+from ...program.scans import with_scans
 from ...wire import onnx_messages as onnx
 from .engine import unsupported
 from .lower import Lowering
@@ -34,7 +35,7 @@ def write_onnx(program: Program, path: Path, inputs: Sequence[str], outputs: Seq
 
 def lowered_whole(program: Program) -> OnnxGraph:
     """The improved graph of a whole program, or UnsupportedError with all that stands in the way."""
-    lowering = Lowering(program)
+    lowering = Lowering(with_scans(program))
     lacking = unsupported(lowering)
     if lacking:
         listed = "".join(f"\n  {item.step.name} ({item.step.op}): {item.reason}" for item in lacking)

@@ -12,6 +12,7 @@ import numpy as np
 from ...base.errors import MissingExtraError, RunError, UnsupportedError
 from ...base.tensors import Array
 from ...program.program import Program
+from ...program.scans import with_scans
 from ..engine import Runner, Unsupported
 from ..onnxruntime.engine import unsupported
 from ..onnxruntime.file import lowered_whole, message
@@ -27,7 +28,7 @@ class OpenVino:
 
     def missing(self, program: Program) -> list[Unsupported]:
         """The steps that have no lowering. OpenVINO itself may refuse others when it is given the model."""
-        return unsupported(Lowering(program))
+        return unsupported(Lowering(with_scans(program)))
 
     def prepare(self, program: Program) -> Runner:
         """The program compiled; UnsupportedError when a step has no lowering or OpenVINO takes it not."""
