@@ -27,6 +27,8 @@ _WITH_OUTPUTS = frozenset(
         "ScatterMul",
         "ScatterSub",
         "ScatterUpdate",
+        "StackPop",
+        "StackPopV2",
         "StackPush",
         "StackPushV2",
         "StridedSliceAssign",

@@ -13,6 +13,7 @@ from ..base.shapes import Shape
 from ..base.tensors import Tensor
 from ..graph.document import Document, Variable
 from ..graph.variables import REF_VARIABLES, RESOURCE_VARIABLES
+from ..graph.walks import ancestors
 from ..transforms.tables import TABLE_OPS, TEXT_FILE_INITIALIZERS, TableInitializer, table_initializers
 from .draft import Op
 
@@ -27,6 +28,7 @@ ANONYMOUS_TABLES = frozenset(
         "AnonymousMutableHashTableOfTensors",
     }
 )
+_RESTORING = frozenset({"Restore", "RestoreSlice", "RestoreV2"})
 TABLES = TABLE_OPS | ANONYMOUS_TABLES
 HOLDER_OPS = REF_VARIABLES | RESOURCE_VARIABLES | TABLES
 """Ops that hold values and give a handle or a reference to them."""
@@ -50,13 +52,13 @@ class Part:
 class Holder:
     """What a handle refers to. `is_ref` tells the references of 2016: who takes one as a value reads it.
 
-    A TensorArray has no parts, as what it holds flows; `array` are its attributes.
+    A TensorArray has no parts, as what it holds flows; `array` are its attributes, or those of a stack.
     """
 
     name: str
     parts: tuple[Part, ...]
     is_ref: bool
-    kind: Literal["variable", "table", "array"]
+    kind: Literal["variable", "table", "array", "stack"]
     array: Mapping[str, Any] | None = None
 
 
@@ -80,6 +82,10 @@ class Holders:
             variable = self._document.variables.get(op.name)
         name = variable.name if variable is not None else _shared_name(op) or op.name
         return self._found.get(("variable", name)) or self._add("variable", self._variable(name, variable, op))
+
+    def note(self, holder: Holder) -> Holder:
+        """Something that a draft makes for itself: its parts can be asked for by name from now on."""
+        return self._add(holder.kind, holder)
 
     def part(self, name: str) -> Part:
         """The part of a name that was found before."""
@@ -108,20 +114,39 @@ class Holders:
         keys = initializer.keys if initializer is not None else None
         values = initializer.values if initializer is not None else None
         missing = ""
-        if initializer is None and "Mutable" in op.op and key_dtype.numpy is not None and value_dtype.numpy is not None:
+        is_mutable = "Mutable" in op.op and key_dtype.numpy is not None and value_dtype.numpy is not None
+        if is_mutable and (initializer is None or (keys is None and self._fills_at_run(initializer))):
             shape = op.attrs.get("value_shape")
             sizes = tuple(size or 0 for size in shape) if isinstance(shape, tuple) else ()
-            keys = Tensor.of(np.empty((0,), key_dtype.numpy), key_dtype)
+            keys = Tensor.of(np.empty((0, *self._key_shape(op)), key_dtype.numpy), key_dtype)
             values = Tensor.of(np.empty((0, *sizes), value_dtype.numpy), value_dtype)
         elif initializer is None:
             missing = "a lookup table that nothing in the model fills"
         elif keys is None or values is None:
             missing = f"a lookup table that {initializer.node!r} fills with {self._source(initializer)}"
+        # The number of entries may change, where the table is state.
+        shapes = [None if tensor is None else (None, *tensor.shape[1:]) for tensor in (keys, values)]
         parts = (
-            Part(f"{name}/keys", key_dtype, None if keys is None else keys.shape, keys, missing),
-            Part(f"{name}/values", value_dtype, None if values is None else values.shape, values, missing),
+            Part(f"{name}/keys", key_dtype, shapes[0], keys, missing),
+            Part(f"{name}/values", value_dtype, shapes[1], values, missing),
         )
         return Holder(name, parts, not op.op.endswith("V2") and op.op in TABLE_OPS, "table")
+
+    def _fills_at_run(self, initializer: TableInitializer) -> bool:
+        """Whether what fills a table takes values of the run, and not those of a checkpoint."""
+        graph = self._document.graph
+        if not initializer.is_plain or initializer.node not in graph:
+            return False
+        return not any(graph.nodes[name].op in _RESTORING for name in ancestors(graph, [initializer.node]))
+
+    def _key_shape(self, op: Op) -> tuple[int, ...]:
+        """The shape of a table's keys: scalars, but for dense tables, which are told the empty one."""
+        node = self._document.graph.nodes.get(op.name)
+        if node is None or "Dense" not in op.op or not node.data_inputs:
+            return ()
+        source = self._document.graph.nodes.get(node.data_inputs[0].node)
+        value = source.attr("value") if source is not None and source.op == "Const" else None
+        return value.shape if isinstance(value, Tensor) else ()
 
     def _source(self, initializer: TableInitializer) -> str:
         node = self._document.graph.nodes.get(initializer.node)

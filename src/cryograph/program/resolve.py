@@ -21,6 +21,7 @@ from .arrays import ARRAYS, reserve
 from .draft import LOOPS, Draft, Op, in_order, index_of
 from .effects import op_has_effect
 from .holders import HOLDER_OPS, MISSING, Holder, Holders, Part
+from .stacks import STACKS, empty, stack
 from .state import apply, written_inputs
 
 PASSING_HANDLES = frozenset({"Identity", "IdentityN", "StopGradient", "PreventGradient", "Snapshot", "RefIdentity"})
@@ -78,6 +79,9 @@ class _Resolver:
                 continue
             if op.op in ARRAYS:
                 tokens[f"{op.key}:0"] = _array(op)
+                continue
+            if op.op in STACKS:
+                tokens[f"{op.key}:0"] = self.holders.note(stack(op))
                 continue
             holders = [tokens.get(value) for value in op.inputs]
             if not any(holders) and not op.bodies:
@@ -206,6 +210,10 @@ class _Walk:
             self._tokens[f"{op.key}:0"] = _array(op)
             self._names[f"{op.key}:1"] = reserve(self, op, [self._name(value) for value in op.inputs])
             return
+        if op.op in STACKS:
+            made = self._tokens[f"{op.key}:0"] = self._resolver.holders.note(stack(op))
+            empty(self, op, made)
+            return
         holders = [self._tokens.get(value) for value in op.inputs]
         op.controls = []
         if op.bodies:
@@ -270,6 +278,10 @@ class _Walk:
             self.value(part)  # notes the entry
         self.current[part.name] = value
         self._assigned.add(part.name)
+
+    def begin(self, part: Part, value: str) -> None:
+        """A part that comes into being here, and is no state of the program, has this first value."""
+        self.current[part.name] = value
 
     def has_value(self, part: Part) -> bool:
         """Whether a part has a tensor, or was assigned before."""

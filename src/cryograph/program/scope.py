@@ -22,6 +22,9 @@ class Scope(Protocol):
     def write(self, part: Part, value: str) -> None:
         """The part has this value from now on."""
 
+    def begin(self, part: Part, value: str) -> None:
+        """A part that comes into being here, and is no state of the program, has this first value."""
+
     def has_value(self, part: Part) -> bool:
         """Whether a part has been given a value."""
 

@@ -10,11 +10,11 @@
 | AssignAdd, AssignSub, Assign*VariableOp     | AddV2, Sub                                                     |
 | LookupTableFind                             | LookupTableFindV2(table keys, table values, keys, default)     |
 | LookupTableSize, LookupTableExport          | Size of the keys; keys and values themselves                   |
-| InitializeTable, LookupTableImport          | the given keys and values from then on                         |
+| InitializeTable                             | the given keys and values from then on                         |
 | InitializeTableFromTextFile                 | keys and values of the vocabulary among the assets             |
 | any other op that writes                    | a step of the same op, see below                               |
 
-An op that writes and has no row (Apply*, Scatter*, ResourceApply*, LookupTableInsert, RngSkip ...) stays as a step.
+An op that writes and has no row (Apply*, Scatter*, ResourceApply*, LookupTableInsert, LookupTableImport, RngSkip ...) stays as a step.
 Where it took a handle or a reference it takes the value (of a table: keys, then values). It gives the new value of
 each, in that order, then its own outputs; references among these are left out.
 """
@@ -34,11 +34,17 @@ from .draft import Op
 from .effects import HARMLESS, op_has_effect
 from .holders import Holder, Part
 from .scope import Rule, Scope
+from .stacks import STACK_RULES
 
 
 def written_inputs(op: Op) -> list[int]:
     """The places of the handles and references that an op writes, or may write."""
-    if op.op in READING or op.op in ARRAY_RULES or op.op in HARMLESS or not (op.op in WRITING or op_has_effect(op.op)):
+    if (
+        op.op in READING
+        or op.op in ARRAY_RULES
+        or op.op in HARMLESS
+        or not (op.op in WRITING or op.op in STACK_RULES or op_has_effect(op.op))
+    ):
         return []
     known = signature(op.op)
     if known is None:
@@ -53,7 +59,7 @@ def written_inputs(op: Op) -> list[int]:
 def apply(scope: Scope, op: Op, inputs: Sequence[str], holders: Sequence[Holder | None]) -> bool:
     """Applies an op that takes handles; False when it is left as it is (it took references as values only)."""
     first = holders[0] if holders else None
-    rule = READING.get(op.op) or WRITING.get(op.op) or ARRAY_RULES.get(op.op)
+    rule = READING.get(op.op) or WRITING.get(op.op) or ARRAY_RULES.get(op.op) or STACK_RULES.get(op.op)
     if rule is not None and first is not None:
         pairs = zip(inputs[1:], holders[1:], strict=True)
         if first.kind != _kind(op.op):
@@ -79,6 +85,8 @@ def _kind(op: str) -> str:
     """What the handle that an op of a rule takes refers to."""
     if op.startswith("TensorArray"):
         return "array"
+    if op.startswith("Stack"):
+        return "stack"
     return "table" if op.startswith(("LookupTable", "InitializeTable")) else "variable"
 
 
@@ -206,10 +214,8 @@ WRITING: dict[str, Rule] = {
     "AssignSubVariableOp": _update("Sub"),
     "InitializeTable": _fill,
     "InitializeTableV2": _fill,
-    "LookupTableImport": _fill,
-    "LookupTableImportV2": _fill,
     "InitializeTableFromTextFile": _fill_from_file,
     "InitializeTableFromTextFileV2": _fill_from_file,
 }
 
-_NEWER = {"LookupTableInsert": "LookupTableInsertV2"}
+_NEWER = {"LookupTableImport": "LookupTableImportV2", "LookupTableInsert": "LookupTableInsertV2"}

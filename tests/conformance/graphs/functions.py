@@ -123,3 +123,19 @@ def statements_that_autograph_turned() -> Built:
 
     assert not context.executing_eagerly()
     return [x], list(collatz(x))
+
+
+@recipe([[True, 2.0], [False, 3.0]], generations=(1, 2))
+def the_gradient_of_a_condition() -> Built:
+    flag, x = v1.placeholder(tf.bool, []), v1.placeholder(tf.float32, [])
+    y = tf.cond(flag, lambda: tf.exp(x) * tf.sin(x), lambda: tf.stop_gradient(x) * x * x)
+    (slope,) = tf.gradients(y, x)
+    return [flag, x], [y, slope]
+
+
+@recipe([[3, 1.5], [0, 2.0]], generations=(1, 2))
+def the_gradient_of_a_loop() -> Built:
+    n, x = v1.placeholder(tf.int32, []), v1.placeholder(tf.float32, [])
+    _, y = tf.while_loop(lambda i, _: i < n, lambda i, a: (i + 1, tf.sin(a) * x), (0, x * 0.5))
+    (slope,) = tf.gradients(y, x)
+    return [n, x], [y, slope]

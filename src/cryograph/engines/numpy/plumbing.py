@@ -21,11 +21,6 @@ def _timestamp(ctx: Context) -> Array:
     return np.array(time.time())
 
 
-def _fake_param(ctx: Context, *, shape: object = None) -> Array:
-    """What stands for a value that the chosen branch does not make; nothing reads it."""
-    return np.zeros((0,) if ctx.dtype == object else (), ctx.dtype)
-
-
 def _nothing(ctx: Context) -> tuple[Array, ...]:
     return ()
 
@@ -33,6 +28,5 @@ def _nothing(ctx: Context) -> tuple[Array, ...]:
 RULES: dict[str, Rule] = {
     "ControlTrigger": _nothing,
     "DeviceIndex": _device_index,
-    "FakeParam": _fake_param,
     "Timestamp": _timestamp,
 }
