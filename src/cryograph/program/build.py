@@ -54,6 +54,10 @@ PIPELINES = frozenset(
 """Where the tensors of input pipelines come out."""
 
 
+_OF_VALUES = {"LookupTableFindV2": 4, "LookupTableSizeV2": 2}
+"""What lookups become, and how many inputs they have when keys and values stand where the handle was."""
+
+
 def build_program(
     document: Document,
     outputs: Sequence[str],
@@ -214,7 +218,7 @@ def _require_resolved(draft: Draft) -> None:
     """UnsupportedError when something reads or writes behind a handle that leads to no variable and no table."""
     for inner in draft.drafts():
         for op in inner.ops.values():
-            if op.op == "LookupTableFindV2" and len(op.inputs) == 4:  # what lookups become
+            if op.op in _OF_VALUES and len(op.inputs) == _OF_VALUES[op.op]:
                 continue
             if op.op in READING or op.op in WRITING:
                 handle = op.inputs[0] if op.inputs else ""

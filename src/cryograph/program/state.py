@@ -14,9 +14,9 @@
 | InitializeTableFromTextFile                 | keys and values of the vocabulary among the assets             |
 | any other op that writes                    | a step of the same op, see below                               |
 
-An op that writes and has no row (Apply*, Scatter*, ResourceApply*, LookupTableInsert, LookupTableImport, RngSkip ...) stays as a step.
-Where it took a handle or a reference it takes the value (of a table: keys, then values). It gives the new value of
-each, in that order, then its own outputs; references among these are left out.
+An op that writes and has no row (Apply*, Scatter*, ResourceApply*, LookupTableInsert, LookupTableImport, RngSkip ...) stays
+as a step. Where it took a handle or a reference it takes the value (of a table: keys, then values). It gives the new
+value of each, in that order, then its own outputs; references among these are left out.
 """
 
 from __future__ import annotations
@@ -153,6 +153,11 @@ def _find(scope: Scope, op: Op, inputs: Sequence[str], holder: Holder) -> None:
 
 
 def _size(scope: Scope, op: Op, inputs: Sequence[str], holder: Holder) -> None:
+    shape = holder.parts[0].shape
+    if shape is None or len(shape) > 1:  # keys that are vectors
+        table = [scope.value(part) for part in holder.parts]
+        scope.rename(op, 0, scope.emit(op, "LookupTableSizeV2", table, op.attrs)[0])
+        return
     attrs = {"T": holder.parts[0].dtype, "out_type": INT64}
     scope.rename(op, 0, scope.emit(op, "Size", [scope.value(holder.parts[0])], attrs)[0])
 
