@@ -56,7 +56,7 @@ def _held(tensor: Any) -> Array:
         plain = {1: tf.int8, 2: tf.int16, 4: tf.int32}[tensor.dtype.size]
         kind = {tf.quint8: tf.uint8, tf.quint16: tf.uint16}.get(tensor.dtype, plain)
         tensor = tf.bitcast(tensor, kind)
-    return np.asarray(tensor.numpy())
+    return np.asarray(tensor.numpy(), object if tensor.dtype == tf.string else None)
 
 
 def ask(case: Case) -> list[Array] | Refused:
