@@ -64,7 +64,7 @@ def ask(case: Case) -> list[Array] | Refused:
     if case.turned:
         return _ask_turned(case)
     if case.op in ASKED_BY:
-        return ask(ASKED_BY[case.op](case))
+        return ASKED_BY[case.op](case)
     if case.asked_as:
         asked = signature(case.asked_as)
         declared = {} if asked is None else asked.attrs
@@ -94,17 +94,36 @@ def _sizes_for_tensors(case: Case) -> list[Array]:
     return [np.asarray(x.shape, np.int32) if b and b.name == f"{a.name}_sizes" else x for x, a, b in pairs]
 
 
-def _grad_grad_of_largest(case: Case) -> Case:
+def _grad_grad_of_largest(case: Case) -> list[Array] | Refused:
     """Without the places, which are those of the largest; they are found anew."""
     x, gradient, _ = case.inputs
     attrs = {name: value for name, value in case.attrs.items() if name != "include_batch_in_index"}
     made = ask(Case("MaxPool", (x,), attrs))
     assert not isinstance(made, Refused), made.message
-    return Case("MaxPoolGradGrad", (x, made[0], gradient), attrs)
+    return ask(Case("MaxPoolGradGrad", (x, made[0], gradient), attrs))
 
 
-ASKED_BY: dict[str, Callable[[Case], Case]] = {"MaxPoolGradGradWithArgmax": _grad_grad_of_largest}
-"""Ops without a CPU kernel, and the case of another op that has the same answer."""
+def _transform_of_last(case: Case) -> list[Array] | Refused:
+    """With the chosen dimensions moved to the end, cut off, and back again."""
+    x, lengths, axes = case.inputs
+    order = [axis for axis in range(x.ndim) if axis not in axes % x.ndim] + (axes % x.ndim).tolist()
+    x = x.transpose(order)
+    op = case.op.replace("ND", f"{len(axes)}D" if len(axes) > 1 else "")
+    if op.startswith(("FFT", "IFFT")):
+        made = ask(Case(op, (np.ascontiguousarray(x[(..., *map(slice, lengths))]),)))
+    else:
+        made = ask(Case(op, (np.ascontiguousarray(x), lengths), case.attrs))
+    return made if isinstance(made, Refused) else [made[0].transpose(np.argsort(order))]
+
+
+ASKED_BY: dict[str, Callable[[Case], list[Array] | Refused]] = {
+    "FFTND": _transform_of_last,
+    "IFFTND": _transform_of_last,
+    "IRFFTND": _transform_of_last,
+    "MaxPoolGradGradWithArgmax": _grad_grad_of_largest,
+    "RFFTND": _transform_of_last,
+}
+"""Ops without a CPU kernel, and how others are asked for the same answer."""
 
 
 def _ask_old_graph(case: Case, version: int) -> list[Array] | Refused:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from . import (
     activations,
     arrays,
+    audio,
     blocks,
     boxes,
     casts,
@@ -14,6 +15,7 @@ from . import (
     convolutions,
     crops,
     elementwise,
+    fake_quantisation,
     filter_grads,
     image_grads,
     images,
@@ -42,6 +44,7 @@ from .context import Rule
 FAMILIES = (
     activations,
     arrays,
+    audio,
     blocks,
     boxes,
     casts,
@@ -51,6 +54,7 @@ FAMILIES = (
     convolutions,
     crops,
     elementwise,
+    fake_quantisation,
     filter_grads,
     image_grads,
     images,
