@@ -10,7 +10,7 @@
 | SizeV3                  | TensorListLength                                                              |
 | CloseV3                 | nothing                                                                       |
 
-TensorArrayGradV3 (the gradient of a loop) is refused.
+The arrays of a graph that asks for their gradients, and those of TensorFlow before 1.0, are kept: see `kept_arrays`.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 
 from ..base.dtypes import INT32, DType
-from ..base.errors import UnsupportedError
 from ..base.shapes import Shape
 from ..base.tensors import Tensor
 from .draft import Op
@@ -35,29 +34,31 @@ ARRAYS = frozenset({"TensorArrayV3"})
 def reserve(scope: Scope, op: Op, inputs: Sequence[str]) -> str:
     """The new list of an array."""
     attrs = {"element_dtype": op.attrs.get("dtype"), "shape_type": INT32}
-    shape = _shape(scope, op, op.attrs.get("element_shape"))
+    shape = shape_constant(scope, op, op.attrs.get("element_shape"))
     return scope.emit(op, "TensorListReserve", [shape, inputs[0]], attrs)[0]
 
 
-def _shape(scope: Scope, op: Op, shape: Shape) -> str:
+def shape_constant(scope: Scope, op: Op, shape: Shape) -> str:
     """A constant that says a shape as list ops take it: a scalar -1 when nothing is known of it."""
     sizes = -1 if not isinstance(shape, tuple) else [-1 if size is None else size for size in shape]
     return scope.constant(f"{op.key}/element_shape", Tensor.of(np.array(sizes, np.int32)))
 
 
-def _attr(holder: Holder, name: str) -> Any:
+def attribute(holder: Holder, name: str) -> Any:
+    """An attribute of the op that made an array."""
     return None if holder.array is None else holder.array.get(name)
 
 
-def _dtype(holder: Holder) -> DType | None:
-    dtype = _attr(holder, "dtype")
+def dtype_of(holder: Holder) -> DType | None:
+    """The dtype of an array's elements."""
+    dtype = attribute(holder, "dtype")
     return dtype if isinstance(dtype, DType) else None
 
 
 def _write(scope: Scope, op: Op, inputs: Sequence[str], holder: Holder) -> None:
     attrs = {
         "element_dtype": op.attrs.get("T"),
-        "resize_if_index_out_of_bounds": bool(_attr(holder, "dynamic_size")),
+        "resize_if_index_out_of_bounds": bool(attribute(holder, "dynamic_size")),
     }
     _, index, value, flow = inputs
     scope.rename(op, 0, scope.emit(op, "TensorListSetItem", [flow, index, value], attrs)[0])
@@ -66,14 +67,14 @@ def _write(scope: Scope, op: Op, inputs: Sequence[str], holder: Holder) -> None:
 def _read(scope: Scope, op: Op, inputs: Sequence[str], holder: Holder) -> None:
     _, index, flow = inputs
     attrs = {"element_dtype": op.attrs.get("dtype"), "Tshape": INT32}
-    shape = _shape(scope, op, _attr(holder, "element_shape"))
+    shape = shape_constant(scope, op, attribute(holder, "element_shape"))
     scope.rename(op, 0, scope.emit(op, "TensorListGetItem", [flow, index, shape], attrs)[0])
 
 
 def _gather(scope: Scope, op: Op, inputs: Sequence[str], holder: Holder) -> None:
     _, indices, flow = inputs
     declared = op.attrs.get("element_shape")
-    shape = _shape(scope, op, declared if declared is not None else _attr(holder, "element_shape"))
+    shape = shape_constant(scope, op, declared if declared is not None else attribute(holder, "element_shape"))
     attrs = {"element_dtype": op.attrs.get("dtype")}
     scope.rename(op, 0, scope.emit(op, "TensorListGather", [flow, indices, shape], attrs)[0])
 
@@ -87,17 +88,17 @@ def _scatter(scope: Scope, op: Op, inputs: Sequence[str], holder: Holder) -> Non
 def _split(scope: Scope, op: Op, inputs: Sequence[str], holder: Holder) -> None:
     _, value, lengths, _ = inputs
     attrs = {"element_dtype": op.attrs.get("T"), "shape_type": INT32}
-    shape = _shape(scope, op, _attr(holder, "element_shape"))
+    shape = shape_constant(scope, op, attribute(holder, "element_shape"))
     scope.rename(op, 0, scope.emit(op, "TensorListSplit", [value, shape, lengths], attrs)[0])
 
 
 def _concat(scope: Scope, op: Op, inputs: Sequence[str], holder: Holder) -> None:
     flow = inputs[1]
     rest = op.attrs.get("element_shape_except0")
-    whole = _attr(holder, "element_shape")
+    whole = attribute(holder, "element_shape")
     if not isinstance(rest, tuple) and isinstance(whole, tuple) and whole:
         rest = whole[1:]
-    shape = _shape(scope, op, (None, *rest) if isinstance(rest, tuple) else None)
+    shape = shape_constant(scope, op, (None, *rest) if isinstance(rest, tuple) else None)
     lengths = scope.constant(f"{op.key}/leading_dims", Tensor.of(np.zeros(0, np.int64)))
     attrs = {"element_dtype": op.attrs.get("dtype"), "shape_type": INT32}
     outputs = scope.emit(op, "TensorListConcatV2", [flow, shape, lengths], attrs, 2)
@@ -109,18 +110,9 @@ def _size(scope: Scope, op: Op, inputs: Sequence[str], holder: Holder) -> None:
     scope.rename(op, 0, scope.emit(op, "TensorListLength", [inputs[1]], {})[0])
 
 
-def _grad(scope: Scope, op: Op, inputs: Sequence[str], holder: Holder) -> None:
-    raise UnsupportedError(
-        f"{op} is the gradient of a loop, made by a training graph; it cannot be run yet. Take outputs that do not"
-        " need gradients."
-    )
-
-
 ARRAY_RULES: dict[str, Rule] = {
     "TensorArrayConcatV3": _concat,
     "TensorArrayGatherV3": _gather,
-    "TensorArrayGradV3": _grad,
-    "TensorArrayGradWithShape": _grad,
     "TensorArrayReadV3": _read,
     "TensorArrayScatterV3": _scatter,
     "TensorArraySizeV3": _size,

@@ -21,6 +21,7 @@ from .arrays import ARRAYS, reserve
 from .draft import LOOPS, Draft, Op, in_order, index_of
 from .effects import op_has_effect
 from .holders import HOLDER_OPS, MISSING, Holder, Holders, Part
+from .kept_arrays import GRADIENTS, KEPT_ARRAYS, are_kept, begin, gradient, kept_array, root_of
 from .stacks import STACKS, empty, stack
 from .state import apply, written_inputs
 
@@ -46,10 +47,11 @@ def resolve(draft: Draft, document: Document, all_state: bool = False) -> list[S
 
     With `all_state` whatever is read is state, also what nothing writes.
     """
-    resolver = _Resolver(Holders(document))
-    if all_state or any(_may_write(op) for inner in draft.drafts() for op in inner.ops.values()):
+    ops = [op for inner in draft.drafts() for op in inner.ops.values()]
+    resolver = _Resolver(Holders(document), are_kept(op.op for op in ops))
+    if all_state or resolver.keeps_arrays or any(map(_may_write, ops)):
         touched, written = resolver.touched(draft, {})
-        resolver.state = touched if all_state else written
+        resolver.state = (touched if all_state else written) | resolver.own
     walk = _Walk(resolver, draft, {}, {}, is_top=True)
     walk.run()
     return [StatePart(part, value, walk.current[part.name]) for part, value in walk.entries]
@@ -60,15 +62,35 @@ def _may_write(op: Op) -> bool:
 
 
 class _Resolver:
-    """What the walks of a draft and of its bodies share."""
+    """What the walks of a draft and of its bodies share.
 
-    def __init__(self, holders: Holders) -> None:
+    `own` are the parts that come into being in a draft, as stacks do. `gradients` are those of each array, by its name.
+    """
+
+    def __init__(self, holders: Holders, keeps_arrays: bool) -> None:
         self.holders = holders
+        self.keeps_arrays = keeps_arrays
         self.state: set[str] = set()
+        self.own: set[str] = set()
+        self.gradients: dict[str, dict[str, Part]] = {}
+
+    def made(self, op: Op) -> Holder | None:
+        """What an op gives the handle of, when that comes into being there: a stack, or an array that is kept."""
+        if op.op in STACKS:
+            return self.holders.note(stack(op))
+        return self.holders.note(kept_array(op)) if self.keeps_arrays and op.op in KEPT_ARRAYS else None
+
+    def gradient(self, op: Op, array: Holder) -> Holder:
+        """What an op that asks for the gradient of an array gives the handle of."""
+        found = self.holders.note(gradient(op, array))
+        part = found.parts[0]
+        self.gradients.setdefault(root_of(found), {})[part.name] = part
+        return found
 
     def touched(self, draft: Draft, bound: Bound) -> tuple[set[str], set[str]]:
-        """The names of the parts that a draft reads or writes, and of those that it writes."""
+        """The names of the parts that a draft reads or writes, and of those that it writes, without its own."""
         tokens = dict(bound)
+        made: list[Holder] = []
         touched: set[str] = set()
         written: set[str] = set()
         for op in in_order(draft.ops):
@@ -77,11 +99,13 @@ class _Resolver:
             if op.op in HOLDER_OPS:
                 tokens[f"{op.key}:0"] = self.holders.of(op)
                 continue
+            own = self.made(op)
+            if own is not None:
+                tokens[f"{op.key}:0"] = own
+                made.append(own)
+                continue
             if op.op in ARRAYS:
                 tokens[f"{op.key}:0"] = _array(op)
-                continue
-            if op.op in STACKS:
-                tokens[f"{op.key}:0"] = self.holders.note(stack(op))
                 continue
             holders = [tokens.get(value) for value in op.inputs]
             if not any(holders) and not op.bodies:
@@ -98,19 +122,24 @@ class _Resolver:
                 if holder is not None:
                     tokens[f"{op.key}:{index}"] = holder
             places = written_inputs(op)
+            if op.op in GRADIENTS and holders[0] is not None:
+                holders[0] = tokens[f"{op.key}:0"] = self.gradient(op, holders[0])
             for place, holder in enumerate(holders):
                 if holder is None or op.op in PASSING_HANDLES:
                     continue
                 names = {part.name for part in holder.parts}
                 touched |= names
-                if place in places:
+                if place in places or holder.kind == "array":
                     written |= names
                     if holder.is_ref:  # outputs of ops that write are references to what they wrote
                         tokens.update(dict.fromkeys(op.outputs, holder))
         for value in draft.results:
             if value in tokens and (tokens[value].is_ref or not bound):
                 touched |= {part.name for part in tokens[value].parts}
-        return touched, written
+        names = {part.name for holder in made for part in holder.parts}
+        names.update(name for holder in made for name in self.gradients.get(holder.name, ()))
+        self.own |= names
+        return touched - names, written - names
 
 
 def _array(op: Op) -> Holder:
@@ -205,6 +234,15 @@ class _Walk:
             return
         if op.op in HOLDER_OPS:
             self._tokens[f"{op.key}:0"] = self._resolver.holders.of(op)
+            return
+        own = self._resolver.made(op)
+        if own is not None:
+            self._tokens[f"{op.key}:0"] = own
+            if own.kind == "stack":
+                empty(self, op, own)
+            else:
+                gradients = self._resolver.gradients.get(own.name, {})
+                begin(self, op, self._name(op.inputs[0]), own, list(gradients.values()))
             return
         if op.op in ARRAYS:
             self._tokens[f"{op.key}:0"] = _array(op)

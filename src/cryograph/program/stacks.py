@@ -26,8 +26,8 @@ STACKS = frozenset({"Stack", "StackV2"})
 
 def stack(op: Op) -> Holder:
     """What the handle that an op gives refers to."""
-    part = Part(f"{op.key}/items", VARIANT, (), None)
-    return Holder(op.key, (part,), op.op == "Stack", "stack", op.attrs)
+    part = Part(f"{op.name}/items", VARIANT, (), None)
+    return Holder(op.name, (part,), False, "stack", op.attrs)
 
 
 def empty(scope: Scope, op: Op, holder: Holder) -> None:

@@ -14,9 +14,9 @@
 | InitializeTableFromTextFile                 | keys and values of the vocabulary among the assets             |
 | any other op that writes                    | a step of the same op, see below                               |
 
-An op that writes and has no row (Apply*, Scatter*, ResourceApply*, LookupTableInsert, LookupTableImport, RngSkip ...) stays
-as a step. Where it took a handle or a reference it takes the value (of a table: keys, then values). It gives the new
-value of each, in that order, then its own outputs; references among these are left out.
+An op that writes and has no row (Apply*, Scatter*, ResourceApply*, LookupTableInsert, RngSkip ...) stays as a step.
+Where it took a handle or a reference it takes the value (of a table: keys, then values). It gives the new value of
+each, in that order, then its own outputs; references among these are left out.
 """
 
 from __future__ import annotations
@@ -33,6 +33,7 @@ from .arrays import ARRAY_RULES
 from .draft import Op
 from .effects import HARMLESS, op_has_effect
 from .holders import Holder, Part
+from .kept_arrays import KEPT_RULES
 from .scope import Rule, Scope
 from .stacks import STACK_RULES
 
@@ -59,7 +60,10 @@ def written_inputs(op: Op) -> list[int]:
 def apply(scope: Scope, op: Op, inputs: Sequence[str], holders: Sequence[Holder | None]) -> bool:
     """Applies an op that takes handles; False when it is left as it is (it took references as values only)."""
     first = holders[0] if holders else None
-    rule = READING.get(op.op) or WRITING.get(op.op) or ARRAY_RULES.get(op.op) or STACK_RULES.get(op.op)
+    if first is not None and first.kind == "array":
+        rule = (KEPT_RULES if first.parts else ARRAY_RULES).get(op.op)
+    else:
+        rule = READING.get(op.op) or WRITING.get(op.op) or STACK_RULES.get(op.op)
     if rule is not None and first is not None:
         pairs = zip(inputs[1:], holders[1:], strict=True)
         if first.kind != _kind(op.op):
