@@ -116,8 +116,34 @@ def _transform_of_last(case: Case) -> list[Array] | Refused:
     return made if isinstance(made, Refused) else [made[0].transpose(np.argsort(order))]
 
 
+def _proposals(case: Case) -> list[Array] | Refused:
+    """Box by box from the definition; TensorFlow's own ops choose the best and drop those that overlap."""
+    scores, deltas, infos, anchors, overlap, before, least = case.inputs
+    after = case.attrs["post_nms_topn"]
+    if not 0 <= overlap <= 1 or before <= 0 or after <= 0:
+        return Refused("a limit is out of range")
+    boxes, chances = np.zeros((len(scores), after, 4), np.float32), np.zeros((len(scores), after), np.float32)
+    for item, (height, width, scale) in enumerate(infos[:, :3]):
+        values, order = tf.math.top_k(scores[item].ravel(), min(int(before), scores[item].size))
+        held = []
+        for value, number in zip(values.numpy(), order.numpy(), strict=True):
+            top, left, bottom, right = anchors.reshape(-1, 4)[number]
+            dy, dx, dh, dw = deltas[item].reshape(-1, 4)[number]
+            middle = top + (bottom - top) * (0.5 + dy), left + (right - left) * (0.5 + dx)
+            tall, broad = (bottom - top) * np.exp(min(dh, np.log(62.5))), (right - left) * np.exp(min(dw, np.log(62.5)))
+            y1, y2 = np.clip([middle[0] - tall / 2, middle[0] + tall / 2], 0, height)
+            x1, x2 = np.clip([middle[1] - broad / 2, middle[1] + broad / 2], 0, width)
+            if min(y2 - y1, x2 - x1) >= least * scale:
+                held.append((y1, x1, y2, x2, value))
+        found = np.asarray(held, np.float32).reshape(-1, 5)
+        kept = tf.image.non_max_suppression(found[:, :4], found[:, 4], after, float(overlap)).numpy()
+        boxes[item, : len(kept)], chances[item, : len(kept)] = found[kept, :4], found[kept, 4]
+    return [boxes, chances]
+
+
 ASKED_BY: dict[str, Callable[[Case], list[Array] | Refused]] = {
     "FFTND": _transform_of_last,
+    "GenerateBoundingBoxProposals": _proposals,
     "IFFTND": _transform_of_last,
     "IRFFTND": _transform_of_last,
     "MaxPoolGradGradWithArgmax": _grad_grad_of_largest,
