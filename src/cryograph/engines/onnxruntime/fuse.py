@@ -2,13 +2,16 @@
 
 1. Zeros padded around a picture become the padding of the convolution behind them, also with a transpose between.
 2. The same before a maximum pool, when nothing in the picture is negative: then zeros and nothing are the same.
+3. What transformers are made of (see `transformers`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...base.shapes import Shape
 from ...base.tensors import Array
+from .transformers import flat_product, gelu, layer_norm
 from .values import OnnxGraph, OnnxNode
 
 
@@ -27,6 +30,11 @@ class Neighbours:
         """The values of a constant."""
         tensor = self._graph.constants.get(name)
         return None if tensor is None else tensor.numpy()
+
+    def shape(self, name: str) -> Shape:
+        """What is known of a value's shape."""
+        known = self._graph.known.get(name)
+        return None if known is None else known.shape
 
 
 def _pad_into_window(n: Neighbours, node: OnnxNode) -> list[OnnxNode]:
@@ -80,6 +88,9 @@ Rewrite = Callable[[Neighbours, OnnxNode], list[OnnxNode]]
 REWRITES: tuple[tuple[str, Rewrite], ...] = (
     ("Conv", _pad_into_window),  # 1
     ("MaxPool", _pad_into_window),  # 2
+    ("Add", layer_norm),  # 3
+    ("Mul", gelu),  # 3
+    ("Reshape", flat_product),  # 3
 )
 
 

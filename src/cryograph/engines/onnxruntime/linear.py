@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from ...base.shapes import Shape
 from ...program.program import Step
 from .builder import Builder, Table, broadcast
+from .contractions import contracted
 from .conv import fused_tail
 from .values import Refusal, Value
 
@@ -73,6 +74,10 @@ def einsum(g: Builder, step: Step, *inputs: Value, equation: bytes) -> Value:
         letters = term.replace("...", "")
         if len(set(letters)) != len(letters):
             raise Refusal("an einsum over a diagonal has no lowering to ONNX")
+    if len(inputs) == 2 and "..." not in text:
+        made = contracted(g, terms[0], terms[1], text.split("->")[1], inputs[0], inputs[1])
+        if made is not None:
+            return made
     return g.op("Einsum", *inputs, equation=text)
 
 

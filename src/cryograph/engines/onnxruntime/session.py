@@ -13,6 +13,10 @@ from ...base.tensors import Array, Tensor
 from .proto import model_proto
 from .values import OnnxGraph
 
+SLOWER = ("SkipLayerNormFusion",)
+"""Optimisers of the runtime that make things worse: its kernel of a sum and a layer norm in one takes three times as
+long as one after the other."""
+
 
 @dataclass(frozen=True, slots=True)
 class SessionSettings:
@@ -73,7 +77,9 @@ class Session:
             self._kept = [*values, *external.values()]
         errors = _errors()
         try:
-            return runtime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+            return runtime.InferenceSession(
+                model.SerializeToString(), options, providers=["CPUExecutionProvider"], disabled_optimizers=list(SLOWER)
+            )
         except errors as error:
             raise UnsupportedError(f"ONNX Runtime does not take the lowered program: {error}") from error
 

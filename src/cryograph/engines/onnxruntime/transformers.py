@@ -1,0 +1,271 @@
+"""Rewrites that find what transformers are made of where the graph spells it out: layer norm, GELU, flat products.
+
+The runtime has kernels for these, several times as fast as their parts, but knows them only in the form in which other
+programs write them.
+
+1. Layer norm: `x * m + (beta - mean * m)`, as TensorFlow writes it, with `m = rsqrt(variance + epsilon) * gamma`, and
+   `(x - mean) * m + beta`.
+2. GELU: the product of x, one half and `1 + erf(x / sqrt(2))`, in any order; `erfc(-v)` is `1 + erf(v)`.
+3. Its approximation, with `1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3))`.
+4. A product with a matrix whose left side is made flat before and unflattened after.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from math import pi, prod, sqrt
+from typing import Protocol
+
+from ...base.shapes import Shape
+from ...base.tensors import Array
+from .values import MICROSOFT, OnnxNode
+
+
+class Neighbours(Protocol):
+    """What rewrites see of a graph."""
+
+    def maker(self, name: str) -> OnnxNode | None:
+        """The node that gives a value."""
+        ...
+
+    def constant(self, name: str) -> Array | None:
+        """The values of a constant."""
+        ...
+
+    def shape(self, name: str) -> Shape:
+        """What is known of a value's shape."""
+        ...
+
+
+def _made_by(n: Neighbours, name: str, op: str) -> OnnxNode | None:
+    node = n.maker(name)
+    return node if node is not None and node.op == op and not node.domain else None
+
+
+def _number(n: Neighbours, name: str) -> float | None:
+    """The value of a constant of one element."""
+    held = n.constant(name)
+    return float(held.item()) if held is not None and held.size == 1 else None
+
+
+def _both_ways(node: OnnxNode) -> tuple[tuple[str, str], tuple[str, str]]:
+    a, b = node.inputs
+    return (a, b), (b, a)
+
+
+# --- 1
+
+
+def layer_norm(n: Neighbours, node: OnnxNode) -> list[OnnxNode]:
+    """At the last Add: makes it a LayerNormalization over the last dimension."""
+    for left, right in _both_ways(node):
+        found = _spread(n, left, right) or _centred(n, left, right)
+        if found is None:
+            continue
+        x, gamma, beta, epsilon = found
+        size = (n.shape(x) or (None,))[-1]
+        weights = n.constant(gamma), n.constant(beta)
+        if size is None or any(w is None or w.shape != (size,) or w.dtype != "float32" for w in weights):
+            continue
+        node.op, node.inputs = "LayerNormalization", [x, gamma, beta]
+        node.attrs = {"axis": -1, "epsilon": epsilon}
+        break
+    return []
+
+
+def _spread(n: Neighbours, left: str, right: str) -> tuple[str, str, str, float] | None:
+    """What `x * m` and `beta - mean * m` say: x, gamma, beta and epsilon."""
+    product, rest = _made_by(n, left, "Mul"), _made_by(n, right, "Sub")
+    shift = None if rest is None else _made_by(n, rest.inputs[1], "Mul")
+    if product is None or rest is None or shift is None:
+        return None
+    for x, m in _both_ways(product):
+        mean = shift.inputs[1] if shift.inputs[0] == m else shift.inputs[0]
+        scale = _scale(n, m)
+        if m in shift.inputs and scale is not None and scale[:2] == (x, mean):
+            return x, scale[2], rest.inputs[0], scale[3]
+    return None
+
+
+def _centred(n: Neighbours, left: str, right: str) -> tuple[str, str, str, float] | None:
+    """What `(x - mean) * m` and beta say."""
+    product = _made_by(n, left, "Mul")
+    if product is None or n.constant(right) is None:
+        return None
+    for centred, m in _both_ways(product):
+        difference, scale = _made_by(n, centred, "Sub"), _scale(n, m)
+        if difference is not None and scale is not None and tuple(difference.inputs) == scale[:2]:
+            return scale[0], scale[2], right, scale[3]
+        for gamma, inner in _both_ways(product):  # (x - mean) * rsqrt(...), times gamma
+            inverse = _made_by(n, inner, "Mul")
+            if inverse is None or n.constant(gamma) is None:
+                continue
+            for centre, root in _both_ways(inverse):
+                difference, found = _made_by(n, centre, "Sub"), _inverse_deviation(n, root)
+                if difference is not None and found is not None and tuple(difference.inputs) == found[:2]:
+                    return found[0], gamma, right, found[2]
+    return None
+
+
+def _scale(n: Neighbours, name: str) -> tuple[str, str, str, float] | None:
+    """Of `rsqrt(variance + epsilon) * gamma`: what it is the variance of, the mean, gamma and epsilon."""
+    product = _made_by(n, name, "Mul")
+    for root, gamma in _both_ways(product) if product is not None else ():
+        found = _inverse_deviation(n, root)
+        if found is not None:
+            return found[0], found[1], gamma, found[2]
+    return None
+
+
+def _inverse_deviation(n: Neighbours, name: str) -> tuple[str, str, float] | None:
+    inverse = _made_by(n, name, "Reciprocal")
+    root = None if inverse is None else _made_by(n, inverse.inputs[0], "Sqrt")
+    total = None if root is None else _made_by(n, root.inputs[0], "Add")
+    for variance, constant in _both_ways(total) if total is not None else ():
+        epsilon = _number(n, constant)
+        squares = _mean_of(n, variance)
+        product = None if squares is None else _made_by(n, squares, "Mul")
+        if epsilon is None or product is None or product.inputs[0] != product.inputs[1]:
+            continue
+        centred = _made_by(n, product.inputs[0], "Sub")
+        if centred is not None and _mean_of(n, centred.inputs[1]) == centred.inputs[0]:
+            return centred.inputs[0], centred.inputs[1], epsilon
+    return None
+
+
+def _mean_of(n: Neighbours, name: str) -> str | None:
+    """What a value is the mean of, over the last dimension, which stays with size 1."""
+    node = _made_by(n, name, "ReduceMean")
+    if node is None or not node.attrs.get("keepdims", 1) or len(node.inputs) < 2:
+        return None
+    axes, shape = n.constant(node.inputs[1]), n.shape(node.inputs[0])
+    if axes is None or axes.size != 1 or shape is None or int(axes.item()) not in (-1, len(shape) - 1):
+        return None
+    return node.inputs[0]
+
+
+# --- 2 and 3
+
+
+def gelu(n: Neighbours, node: OnnxNode) -> list[OnnxNode]:
+    """At the last Mul: makes it a Gelu, or a FastGelu."""
+    for depth in range(3):  # x may be a product itself
+        op_and_x = _gelu_of(n, list(_factors(n, node, depth)))
+        if op_and_x is not None:
+            op, x = op_and_x
+            node.op, node.domain, node.inputs, node.attrs = op, MICROSOFT, [x], {}
+            break
+    return []
+
+
+def _gelu_of(n: Neighbours, factors: Sequence[str]) -> tuple[str, str] | None:
+    numbers = [_number(n, name) for name in factors]
+    rest = [name for name, number in zip(factors, numbers, strict=True) if number is None]
+    if len(rest) != 2 or not _near(prod(number for number in numbers if number is not None), 0.5):
+        return None
+    for x, gate in (rest, rest[::-1]):
+        if _is_erf_gate(n, gate, x):
+            return "Gelu", x
+        if _is_tanh_gate(n, gate, x):
+            return "FastGelu", x
+    return None
+
+
+def _near(a: float, b: float) -> bool:
+    return abs(a - b) <= 1e-6 * abs(b)
+
+
+def _factors(n: Neighbours, node: OnnxNode, depth: int) -> Iterator[str]:
+    for name in node.inputs:
+        inner = _made_by(n, name, "Mul")
+        if inner is None or depth == 0:
+            yield name
+        else:
+            yield from _factors(n, inner, depth - 1)
+
+
+def _times(n: Neighbours, name: str) -> tuple[float, str]:
+    """A value as a number times another."""
+    node = n.maker(name)
+    if node is None or node.domain:
+        return 1.0, name
+    if node.op == "Neg":
+        factor, inner = _times(n, node.inputs[0])
+        return -factor, inner
+    if node.op == "Div":
+        number = _number(n, node.inputs[1])
+        if number:
+            factor, inner = _times(n, node.inputs[0])
+            return factor / number, inner
+    if node.op == "Mul":
+        for constant, value in _both_ways(node):
+            number = _number(n, constant)
+            if number is not None:
+                factor, inner = _times(n, value)
+                return factor * number, inner
+    return 1.0, name
+
+
+def _gate(n: Neighbours, gate: str, op: str) -> tuple[float, str] | None:
+    """The sign and the argument in 1 + op(argument) or 1 - op(argument)."""
+    node = n.maker(gate)
+    if node is None or node.op not in ("Add", "Sub"):
+        return None
+    for one, name in _both_ways(node) if node.op == "Add" else _both_ways(node)[:1]:
+        inner = _made_by(n, name, op)
+        if inner is not None and _number(n, one) == 1:
+            return (1.0 if node.op == "Add" else -1.0), inner.inputs[0]
+    return None
+
+
+def _is_erf_gate(n: Neighbours, gate: str, x: str) -> bool:
+    found = _gate(n, gate, "Erf")
+    if found is None:
+        return False
+    factor, inner = _times(n, found[1])
+    return inner == x and _near(found[0] * factor, sqrt(0.5))
+
+
+def _is_tanh_gate(n: Neighbours, gate: str, x: str) -> bool:
+    found = _gate(n, gate, "Tanh")
+    factor, inner = _times(n, found[1]) if found is not None else (0.0, "")
+    total = _made_by(n, inner, "Add")
+    if found is None or total is None or not _near(found[0] * factor, sqrt(2 / pi)):
+        return False
+    for plain, cube in _both_ways(total):
+        small, power = _times(n, cube)
+        if plain == x and _near(small, 0.044715) and _is_cube(n, power, x):
+            return True
+    return False
+
+
+def _is_cube(n: Neighbours, name: str, x: str) -> bool:
+    node = n.maker(name)
+    if node is not None and node.op == "Pow":
+        return node.inputs[0] == x and _number(n, node.inputs[1]) == 3
+    return node is not None and node.op == "Mul" and list(_factors(n, node, 2)) == [x, x, x]
+
+
+# --- 4
+
+
+def flat_product(n: Neighbours, node: OnnxNode) -> list[OnnxNode]:
+    """At the last Reshape: makes it the product of the unflattened left side."""
+    product = _made_by(n, node.inputs[0], "MatMul")
+    flat = None if product is None else _made_by(n, product.inputs[0], "Reshape")
+    weights = None if product is None else n.shape(product.inputs[1])
+    if product is None or flat is None or weights is None or len(weights) != 2:
+        return []
+    before, after = n.shape(flat.inputs[0]), n.shape(node.outputs[0])
+    middle = n.shape(flat.outputs[0])
+    if before is None or after is None or middle is None or len(middle) != 2 or None in weights:
+        return []
+    if not _is_the_same(before[:-1], after[:-1]) or (before[-1], after[-1]) != weights or middle[1] != weights[0]:
+        return []
+    node.op, node.inputs, node.attrs = "MatMul", [flat.inputs[0], product.inputs[1]], {}
+    return []
+
+
+def _is_the_same(a: Sequence[int | None], b: Sequence[int | None]) -> bool:
+    """Whether shapes of equally many elements are equal: at most one size is unknown."""
+    return len(a) > 1 and tuple(a) == tuple(b) and list(a).count(None) <= 1
