@@ -47,7 +47,7 @@ def philox(seed: int, seed2: int, blocks: int) -> Array:
     return np.stack(counter, -1).astype(np.uint32)
 
 
-def _seeds(seed: int, seed2: int) -> tuple[int, int]:
+def generator_seeds(seed: int, seed2: int) -> tuple[int, int]:
     return (seed, seed2) if seed or seed2 else (secrets.randbits(64), secrets.randbits(64))
 
 
@@ -75,7 +75,7 @@ def _random_uniform(ctx: Context, shape: Array, *, seed: int = 0, seed2: int = 0
         raise RunError(f"{sizes} is no shape")
     count = prod(sizes)
     per_block = 2 if ctx.dtype == np.float64 else 4
-    bits = philox(*_seeds(seed, seed2), -(-count // per_block))
+    bits = philox(*generator_seeds(seed, seed2), -(-count // per_block))
     return uniform(bits, ctx.dtype)[:count].reshape(sizes)
 
 
