@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...base.dtypes import DType
 from ...base.shapes import Shape
 from ...base.tensors import Array
 from .transformers import flat_product, gelu, layer_norm
@@ -35,6 +36,11 @@ class Neighbours:
         """What is known of a value's shape."""
         known = self._graph.known.get(name)
         return None if known is None else known.shape
+
+    def dtype(self, name: str) -> DType | None:
+        """A value's dtype, where it is known."""
+        known = self._graph.known.get(name)
+        return None if known is None else known.dtype
 
 
 def _pad_into_window(n: Neighbours, node: OnnxNode) -> list[OnnxNode]:

@@ -4,7 +4,8 @@ The runtime has kernels for these, several times as fast as their parts, but kno
 programs write them.
 
 1. Layer norm: `x * m + (beta - mean * m)`, as TensorFlow writes it, with `m = rsqrt(variance + epsilon) * gamma`, and
-   `(x - mean) * m + beta`.
+   `(x - mean) * m + beta`; and as Keras does it by a batch norm in training of (1, rows, columns, 1), behind which
+   `gamma` and `beta` come.
 2. GELU: the product of x, one half and `1 + erf(x / sqrt(2))`, in any order; `erfc(-v)` is `1 + erf(v)`.
 3. Its approximation, with `1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x ** 3))`.
 4. A product with a matrix whose left side is made flat before and unflattened after.
@@ -16,6 +17,7 @@ from collections.abc import Iterator, Sequence
 from math import pi, prod, sqrt
 from typing import Protocol
 
+from ...base.dtypes import FLOAT32, DType
 from ...base.shapes import Shape
 from ...base.tensors import Array
 from .values import MICROSOFT, OnnxNode
@@ -34,6 +36,10 @@ class Neighbours(Protocol):
 
     def shape(self, name: str) -> Shape:
         """What is known of a value's shape."""
+        ...
+
+    def dtype(self, name: str) -> DType | None:
+        """A value's dtype, where it is known."""
         ...
 
 
@@ -59,7 +65,7 @@ def _both_ways(node: OnnxNode) -> tuple[tuple[str, str], tuple[str, str]]:
 def layer_norm(n: Neighbours, node: OnnxNode) -> list[OnnxNode]:
     """At the last Add: makes it a LayerNormalization over the last dimension."""
     for left, right in _both_ways(node):
-        found = _spread(n, left, right) or _centred(n, left, right)
+        found = _spread(n, left, right) or _centred(n, left, right) or _batch_norm(n, node, left, right)
         if found is None:
             continue
         x, gamma, beta, epsilon = found
@@ -107,6 +113,72 @@ def _centred(n: Neighbours, left: str, right: str) -> tuple[str, str, str, float
     return None
 
 
+def _batch_norm(n: Neighbours, node: OnnxNode, left: str, right: str) -> tuple[str, str, str, float] | None:
+    """What a batch norm of rows says: `reshape(norm) * gamma`, and beta."""
+    product = _made_by(n, left, "Mul")
+    for unflat, gamma in _both_ways(product) if product is not None else ():
+        back = _made_by(n, unflat, "Reshape")
+        total = None if back is None else _made_by(n, back.inputs[0], "Add")
+        for scaled, offset in _both_ways(total) if total is not None else ():
+            found = _norm_of_rows(n, scaled)
+            flat = None if found is None else _made_by(n, found[0], "Reshape")
+            if back is None or found is None or flat is None or not _is_filled(n, offset, 0.0):
+                continue
+            x = flat.inputs[0]
+            before, rows, after = n.shape(x), n.shape(found[0]), n.shape(node.outputs[0])
+            if not before or not after or rows is None or len(rows) != 4 or rows[0] != 1 or rows[2:] != (before[-1], 1):
+                continue
+            if _is_shape_of(n, back.inputs[1], x) or _is_the_same(before, after):
+                return x, gamma, right, found[1]
+    return None
+
+
+def _norm_of_rows(n: Neighbours, name: str) -> tuple[str, float] | None:
+    """(x - mean) * (1 / sqrt(variance + epsilon)), moments over all dimensions but the second: x and epsilon."""
+    product = _made_by(n, name, "Mul")
+    for centred, wide in _both_ways(product) if product is not None else ():
+        difference, factor = _made_by(n, centred, "Sub"), _made_by(n, wide, "Unsqueeze")
+        inverse = None if factor is None else _made_by(n, factor.inputs[0], "Div")
+        root = None if inverse is None else _made_by(n, inverse.inputs[1], "Sqrt")
+        total = None if root is None else _made_by(n, root.inputs[0], "Add")
+        if difference is None or inverse is None or total is None or not _is_filled(n, inverse.inputs[0], 1.0):
+            continue
+        x, mean = difference.inputs[0], _made_by(n, difference.inputs[1], "Unsqueeze")
+        squares = _moment(n, total.inputs[0])
+        square = None if squares is None else _made_by(n, squares, "Mul")
+        epsilon = _number(n, total.inputs[1])
+        if mean is None or square is None or epsilon is None or _moment(n, mean.inputs[0]) != x:
+            continue
+        if square.inputs == [centred, centred]:
+            return x, epsilon
+    return None
+
+
+def _moment(n: Neighbours, name: str) -> str | None:
+    """What a value is the mean of, over all of four dimensions but the second."""
+    node = _made_by(n, name, "ReduceMean")
+    if node is None or node.attrs.get("keepdims", 1) or len(node.inputs) < 2:
+        return None
+    axes = n.constant(node.inputs[1])
+    return node.inputs[0] if axes is not None and sorted(axes.tolist()) == [0, 2, 3] else None
+
+
+def _is_filled(n: Neighbours, name: str, number: float) -> bool:
+    """Whether a value is one number everywhere."""
+    held = n.constant(name)
+    if held is not None:
+        return bool((held == number).all())
+    node = n.maker(name)
+    return node is not None and node.op in ("Expand", "Unsqueeze") and _is_filled(n, node.inputs[0], number)
+
+
+def _is_shape_of(n: Neighbours, name: str, x: str) -> bool:
+    node = n.maker(name)
+    while node is not None and node.op == "Cast":
+        node = n.maker(node.inputs[0])
+    return node is not None and node.op == "Shape" and node.inputs[0] == x and not node.attrs
+
+
 def _scale(n: Neighbours, name: str) -> tuple[str, str, str, float] | None:
     """Of `rsqrt(variance + epsilon) * gamma`: what it is the variance of, the mean, gamma and epsilon."""
     product = _made_by(n, name, "Mul")
@@ -149,6 +221,8 @@ def _mean_of(n: Neighbours, name: str) -> str | None:
 
 def gelu(n: Neighbours, node: OnnxNode) -> list[OnnxNode]:
     """At the last Mul: makes it a Gelu, or a FastGelu."""
+    if n.dtype(node.outputs[0]) != FLOAT32:
+        return []
     for depth in range(3):  # x may be a product itself
         op_and_x = _gelu_of(n, list(_factors(n, node, depth)))
         if op_and_x is not None:
@@ -232,18 +306,21 @@ def _is_tanh_gate(n: Neighbours, gate: str, x: str) -> bool:
     total = _made_by(n, inner, "Add")
     if found is None or total is None or not _near(found[0] * factor, sqrt(2 / pi)):
         return False
-    for plain, cube in _both_ways(total):
-        small, power = _times(n, cube)
-        if plain == x and _near(small, 0.044715) and _is_cube(n, power, x):
-            return True
-    return False
+    return any(plain == x and _is_small_cube(n, cube, x) for plain, cube in _both_ways(total))
 
 
-def _is_cube(n: Neighbours, name: str, x: str) -> bool:
-    node = n.maker(name)
-    if node is not None and node.op == "Pow":
-        return node.inputs[0] == x and _number(n, node.inputs[1]) == 3
-    return node is not None and node.op == "Mul" and list(_factors(n, node, 2)) == [x, x, x]
+def _is_small_cube(n: Neighbours, name: str, x: str) -> bool:
+    """Whether a value is 0.044715 times the third power of x."""
+    node = _made_by(n, name, "Mul")
+    factors = [] if node is None else list(_factors(n, node, 3))
+    numbers = [_number(n, factor) for factor in factors]
+    rest = [factor for factor, number in zip(factors, numbers, strict=True) if number is None]
+    if not _near(prod(number for number in numbers if number is not None), 0.044715):
+        return False
+    power = _made_by(n, rest[0], "Pow") if len(rest) == 1 else None
+    if power is not None:
+        return power.inputs[0] == x and _number(n, power.inputs[1]) == 3
+    return rest == [x, x, x]
 
 
 # --- 4
@@ -260,7 +337,12 @@ def flat_product(n: Neighbours, node: OnnxNode) -> list[OnnxNode]:
     middle = n.shape(flat.outputs[0])
     if before is None or after is None or middle is None or len(middle) != 2 or None in weights:
         return []
-    if not _is_the_same(before[:-1], after[:-1]) or (before[-1], after[-1]) != weights or middle[1] != weights[0]:
+    if (
+        len(before) < 3
+        or not _is_the_same(before[:-1], after[:-1])
+        or (before[-1], after[-1]) != weights
+        or middle[1] != weights[0]
+    ):
         return []
     node.op, node.inputs, node.attrs = "MatMul", [flat.inputs[0], product.inputs[1]], {}
     return []
@@ -268,4 +350,4 @@ def flat_product(n: Neighbours, node: OnnxNode) -> list[OnnxNode]:
 
 def _is_the_same(a: Sequence[int | None], b: Sequence[int | None]) -> bool:
     """Whether shapes of equally many elements are equal: at most one size is unknown."""
-    return len(a) > 1 and tuple(a) == tuple(b) and list(a).count(None) <= 1
+    return tuple(a) == tuple(b) and list(a).count(None) <= 1
