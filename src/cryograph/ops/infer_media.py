@@ -233,6 +233,7 @@ INFER: dict[str, Rule] = {
     "DecodeImage": _decode_image,
     "DecodeJSONExample": same_as_input,
     "DecodeJpeg": _decode_image,
+    "DecodeJxl": _decode_image,
     "DecodePaddedRaw": _decode_padded_raw,
     "DecodePng": _decode_image,
     "DecodeRaw": _decode_raw,

@@ -53,6 +53,15 @@ def _global_norm(call: Call) -> Result:
     return [(*shape[:3], channel)]
 
 
+def _global_norm_grad(call: Call) -> Result:
+    """Gradients for the input, and for mean, variance, offset and scale."""
+    shape = merge(call.ranked(0, 4), call.ranked(4, 4)) or (None,) * 4
+    channel = shape[3]
+    for i in range(1, 4):
+        channel = merge_dim(channel, call.ranked(i, 1)[0])
+    return [(*shape[:3], channel), *[(channel,)] * 4]
+
+
 def _resize(call: Call) -> Result:
     shape = call.ranked(0, 4)
     size = call.dims(1)
@@ -218,6 +227,7 @@ INFER: dict[str, Rule] = {
     "ArgMax": _reduce_axis,
     "ArgMin": _reduce_axis,
     "BatchNormWithGlobalNormalization": _global_norm,
+    "BatchNormWithGlobalNormalizationGrad": _global_norm_grad,
     "BatchToSpace": _batch_to_space,
     "BatchToSpaceND": _batch_to_space_nd,
     "CropAndResize": _crop_and_resize,

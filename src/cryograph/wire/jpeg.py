@@ -2,8 +2,11 @@
 
 Pillow undoes the entropy coding and the cosine transform, exact or fast. It couples the fast transform with plain
 scaling of chroma, where TensorFlow's default is the fast transform with smooth ("fancy") scaling; so where these two
-meet, luma and chroma are fetched as they are, and scaled and converted here. The one pair that cannot be had is the
-exact transform with plain scaling: luma is then exact, and chroma of the fast transform, up to 4 units away in RGB.
+meet, luma and chroma are fetched as they are, and scaled and converted here.
+
+What cannot be had is chroma of the exact transform before it is smoothed, unless it is half as wide and half as high as
+luma. The exact transform with plain scaling, or within a window, then takes chroma of the fast transform: up to 4 units
+away in RGB.
 """
 
 from __future__ import annotations
