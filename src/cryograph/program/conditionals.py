@@ -9,6 +9,8 @@ as an input. Conditionals inside move into the branches as they are, and are str
 2. What such an If needs of a branch of an earlier one (gradients do) is given out by that one.
 3. An op with an effect that runs under a condition, and that no Merge needs, becomes an If without results.
 4. An output that only sometimes runs has no value else: it is refused, as TensorFlow fails to fetch it.
+5. In a turn of a loop all results are there, or the loop would not go on: what they hang on is taken for granted. The
+   gradient of a loop in a branch asks for the branch's predicate inside of its own loop.
 """
 
 from __future__ import annotations
@@ -44,22 +46,30 @@ class _Conditional:
     given: dict[str, str] = field(default_factory=dict)
 
 
-def structure_conditionals(draft: Draft, producer: int) -> None:
-    """Replaces the outermost conditionals of a draft by If ops. UnsupportedError for what has no such form."""
+def structure_conditionals(draft: Draft, producer: int, is_turn: bool) -> None:
+    """Replaces the outermost conditionals of a draft by If ops; `is_turn` tells the body of a loop.
+
+    UnsupportedError for what has no such form.
+    """
     if any(op.op in SWITCHES or op.op in MERGES for op in draft.ops.values()):
-        _Structuring(draft, producer).run()
+        _Structuring(draft, producer, is_turn).run()
 
 
 class _Structuring:
     """The work on one draft."""
 
-    def __init__(self, draft: Draft, producer: int) -> None:
+    def __init__(self, draft: Draft, producer: int, is_turn: bool) -> None:
         self._draft = draft
         self._known = Known(draft, producer)
-        self._guards = Guards(draft, self._known)
+        self._guards = Guards(draft, self._known, self._assumed() if is_turn else {})
         self._order = {key: number for number, key in enumerate(draft.ops)}
         self._owner: dict[str, tuple[_Conditional, bool]] = {}
         self._replaced: dict[str, str] = {}
+
+    def _assumed(self) -> dict[str, bool]:
+        """Case 5: the outcomes that all results hang on."""
+        guards = Guards(self._draft.copied(), self._known, {})
+        return dict(literal for value in self._draft.results for literal in guards.of_value(value))
 
     def run(self) -> None:
         draft, guards = self._draft, self._guards

@@ -82,6 +82,10 @@ class Draft:
         value = f"{key}:0"
         return key not in self.ops and value not in self.constants and value not in self.inputs
 
+    def copied(self) -> Draft:
+        """A draft of its own with the same ops."""
+        return Draft(list(self.inputs), list(self.results), dict(self.ops), dict(self.constants), dict(self.facts))
+
     def drafts(self) -> Iterator[Draft]:
         """This draft and all that stand in its ops."""
         waiting = [self]

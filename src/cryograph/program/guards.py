@@ -8,7 +8,7 @@ the run leaves no choice: what hangs on the other outcome is dead.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -49,11 +49,12 @@ class Guards:
     two: these are added to the draft.
     """
 
-    def __init__(self, draft: Draft, known: Known) -> None:
+    def __init__(self, draft: Draft, known: Known, assumed: Mapping[str, bool]) -> None:
+        """`assumed` are outcomes of predicates that are taken for granted."""
         self._draft = draft
         self._known = known
         self._roots: dict[str, str] = {}
-        self._outcomes: dict[str, bool | None] = {}
+        self._outcomes: dict[str, bool | None] = dict(assumed)
         self._unions: dict[tuple[Guard, Guard], Guard] = {}
         self._ops: dict[str, Guard] = {}
         self.aliases: dict[str, str] = {}
@@ -151,19 +152,25 @@ class Guards:
             self._ops[op.key] = NEVER
             return
         if counts:
-            numbers = [(live[i][1], self._number(op, i)) for i in places]
+            numbers = [(live[i][1], self._number(op, i, live[i][1], len(places) > 2)) for i in places]
             self.aliases[f"{op.key}:1"] = self._joined(op, numbers, "")[1]
         guard, value = self._joined(op, [(live[i][1], live[i][0]) for i in places], op.key)
         self._ops[op.key] = guard
         if value != f"{op.key}:0":
             self.aliases[f"{op.key}:0"] = value
 
-    def _number(self, op: Op, index: int) -> str:
-        """A constant that says which input it is."""
-        key = self._draft.unique(f"{op.key}/{index}")
-        self._draft.add(
-            Op(key, op.name, "Const", [], [], {"dtype": INT32, "value": Tensor.of(np.array(index, np.int32))})
-        )
+    def _number(self, op: Op, index: int, guard: Guard, waits: bool) -> str:
+        """A constant that says which input it is. It `waits` for the input, where a choice of choices is still to be
+        told apart by what they wait for."""
+        draft = self._draft
+        key = draft.unique(f"{op.key}/{index}")
+        attrs = {"dtype": INT32, "value": Tensor.of(np.array(index, np.int32))}
+        number = draft.add(Op(key, op.name, "Const", [], [], attrs))
+        if waits:
+            gate = draft.unique(f"{op.key}/{index}/there")
+            draft.add(Op(gate, op.name, "Identity", [op.inputs[index]], [], {"T": op.attrs.get("T")}))
+            number.controls.append(gate)
+            self._ops[gate] = self._ops[key] = guard
         return f"{key}:0"
 
     def _joined(self, op: Op, leaves: list[tuple[Guard, str]], last: str) -> tuple[Guard, str]:

@@ -9,7 +9,7 @@ from ..base.errors import GraphError, LimitError
 from ..base.tensors import Tensor
 from .calls import MAX_OPS
 from .conditionals import structure_conditionals
-from .draft import Draft, Op
+from .draft import LOOPS, Draft, Op
 from .loops import BACK_EDGES, ENTERS, EXITS, structure_loops
 
 MAX_NESTING = 100
@@ -22,9 +22,9 @@ LOOP_OPS = ENTERS | EXITS | BACK_EDGES | {"LoopCond"}
 def structure(draft: Draft, producer: int) -> None:
     """Structures a draft: loops first, as conditionals may stand around them, then conditionals, then the bodies."""
     ops = 0
-    waiting = [(draft, 0)]
+    waiting = [(draft, 0, False)]
     while waiting:
-        current, depth = waiting.pop()
+        current, depth, is_turn = waiting.pop()
         if depth > MAX_NESTING:
             raise LimitError(f"Loops and conditionals stand in each other more than {MAX_NESTING} deep.")
         ops += len(current.ops)
@@ -32,11 +32,12 @@ def structure(draft: Draft, producer: int) -> None:
             raise LimitError(f"With its loops and conditionals taken apart, the graph has more than {MAX_OPS} ops.")
         split_switches(current)
         structure_loops(current)
-        structure_conditionals(current, producer)
+        structure_conditionals(current, producer, is_turn)
         for op in current.ops.values():
             if op.op in LOOP_OPS:
                 raise GraphError(f"{op} stands outside of any loop.")
-        waiting += [(body, depth + 1) for op in current.ops.values() for body in op.bodies.values()]
+        for op in current.ops.values():
+            waiting += [(body, depth + 1, op.op in LOOPS) for body in op.bodies.values()]
 
 
 def split_switches(draft: Draft) -> None:

@@ -83,6 +83,13 @@ def _first(ctx: Context, x: Array, *data: Array, message: bytes = b"", first_n: 
     return x
 
 
+def _ref_select(ctx: Context, index: Array, *inputs: Array) -> Array:
+    """The value of the chosen variable; nothing writes what is chosen so late."""
+    if not 0 <= int(index) < len(inputs):
+        raise RunError(f"there is no input {int(index)} among {len(inputs)}")
+    return inputs[int(index)]
+
+
 def _const(ctx: Context, *, value: object) -> Array:
     return np.asarray(value)
 
@@ -96,6 +103,7 @@ RULES: dict[str, Rule] = {
     "If": _if,
     "NoOp": _nothing,
     "Print": _first,
+    "RefSelect": _ref_select,
     "StatelessCase": _case,
     "StatelessIf": _if,
     "StatelessWhile": _while,

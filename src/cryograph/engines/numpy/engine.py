@@ -195,10 +195,15 @@ class _Plan:
                 if type(made) is not tuple:
                     made = (made,)
                 for slot, array in zip(action.outputs, made, strict=False):
-                    values[slot] = array if isinstance(array, np.ndarray) else np.asarray(array)
+                    values[slot] = array if isinstance(array, np.ndarray) else _array_of(array)
                 for slot in action.done:
                     values[slot] = None
         return [values[slot] for slot in self._results]
+
+
+def _array_of(value: Any) -> Array:
+    """What a rule gave that is no array: a scalar. numpy would make bytes an array of fixed length."""
+    return np.array(value, object) if isinstance(value, bytes) else np.asarray(value)
 
 
 def _where(step: Step) -> str:

@@ -26,7 +26,7 @@ def _gather(params: Array, indices: Array, axis: Array | int, batch_dims: int) -
         bad = indices[(indices < 0) | (indices >= size)].reshape(-1)[0]
         raise RunError(f"the index {bad} is not in [0, {size})")
     if batch == 0:
-        return np.asarray(np.take(params, indices, at))
+        return np.asarray(np.take(params, indices, at), params.dtype)
     # (B, X, size, Y) and (B, I) give (B, X, I, Y), where B, X, I, Y may be several dimensions each.
     lead, outer, inner = params.shape[:batch], params.shape[batch:at], params.shape[at + 1 :]
     flat = params.reshape(prod(lead), prod(outer), size, prod(inner))
