@@ -20,24 +20,21 @@ MAX_PIXELS = 200_000_000
 def read_image(path: Path, channels: int = 3, size: tuple[int, int] | None = None) -> Array:
     """A picture as uint8 (H, W, channels), turned as its EXIF orientation says; `size` is (height, width) to scale to,
     bilinearly. `channels` is 1 (grey), 3 (RGB) or 4 (RGBA). FormatError for what is not a picture."""
-    try:
-        from PIL import Image, ImageOps, UnidentifiedImageError
-    except ImportError:
-        raise MissingExtraError("Pillow", "images", "Reading pictures") from None
+    pillow = _pillow("Reading pictures")
     name = os.fspath(path)
     mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(channels)
     if mode is None:
         raise FormatError(f"{name}: a picture has 1, 3 or 4 channels, not {channels}.")
     with file_errors(name, "read"):
         try:
-            with Image.open(name) as opened:
+            with pillow.Image.open(name) as opened:
                 if opened.width * opened.height > MAX_PIXELS:
                     raise FormatError(f"{name}: {opened.width} x {opened.height} pixels are more than {MAX_PIXELS}.")
-                image = ImageOps.exif_transpose(opened).convert(mode)
-        except (UnidentifiedImageError, SyntaxError, Image.DecompressionBombError) as error:
+                image = pillow.ImageOps.exif_transpose(opened).convert(mode)
+        except (pillow.UnidentifiedImageError, SyntaxError, pillow.Image.DecompressionBombError) as error:
             raise FormatError(f"{name} is not a picture that can be read: {error}.") from error
     if size is not None and image.size != (size[1], size[0]):
-        image = image.resize((size[1], size[0]), Image.Resampling.BILINEAR)
+        image = image.resize((size[1], size[0]), pillow.Image.Resampling.BILINEAR)
     array = np.asarray(image)
     return array[..., None] if channels == 1 else array
 
@@ -46,6 +43,7 @@ def _pillow(task: str) -> Any:
     """Pillow's contents; MissingExtraError without it."""
     try:
         import PIL.Image
+        import PIL.ImageOps
         import PIL.JpegImagePlugin
         import PIL.WebPImagePlugin
     except ImportError:
@@ -67,7 +65,7 @@ def decode_jpeg(data: bytes, mode: str, scale: int = 1, fast: bool = False) -> A
         if mode != image.mode:
             raw = mode
         image._mode, image._size = mode, size
-        image.tile = [pillow.ImageFile._Tile(codec, (0, 0, *size), offset, (raw, ""))]
+        image.tile = [(codec, (0, 0, *size), offset, (raw, ""))]
         image.load()
     except (OSError, SyntaxError, ValueError, IndexError, pillow.Image.DecompressionBombError) as error:
         raise FormatError(f"this JPEG cannot be read: {error}.") from error
