@@ -168,6 +168,18 @@ def others() -> Iterator[Case]:
         for dtype in (UINT8, UINT16, FLOAT):
             for expand in (False, True):
                 yield case("DecodeImage", held(FILES[name]), dtype=dtype, expand_animations=expand)
+    for name in ("webp_lossy", "webp_frames"):
+        for op in ("DecodeBmp", "DecodeJpeg", "DecodePng", "DecodeGif"):
+            if (op, name) != ("DecodeGif", "webp_frames"):
+                yield case(op, held(FILES[name]))
+    yield refusal("DecodeGif", held(FILES["webp_frames"]))  # it asks for 3 channels, and what is animated has 4
+    for name in ("gif_one", "bmp_rgb"):
+        yield refusal("DecodeAndCropJpeg", held(FILES[name]), ivec(0, 0, 2, 2))
+    yield case("DecodeJpeg", held(FILES["png_rgb8"]), channels=4)
+    yield case("DecodePng", held(FILES["jpeg_420"]), dtype=UINT16, channels=1)
+    yield case("DecodePng", held(FILES["gif_one"]), dtype=UINT16)
+    yield refusal("DecodePng", held(FILES["gif_one"]), channels=4)
+    yield refusal("DecodePng", held(FILES["webp_lossy"]), dtype=UINT16)
     for name in ("jpeg_420", "png_rgb8"):
         for op in ("DecodeJpeg", "DecodePng", "DecodeGif", "DecodeWebP"):
             yield case(op, held(FILES[name]))
