@@ -70,7 +70,8 @@ def between() -> Iterator[Case]:
         yield case("RequantizationRange", x, F(low), F(high), **T(Tinput="qint32"))
         for out in kernel_types("Requantize", "out_type"):
             for new_low, new_high in ((-1.0, 2.0), (0.0, 30.0), (-500.0, 500.0), (0.0, 0.0)):
-                yield case("Requantize", x, F(low), F(high), F(new_low), F(new_high), **T(Tinput="qint32", out_type=out))
+                ends = F(low), F(high), F(new_low), F(new_high)
+                yield case("Requantize", x, *ends, **T(Tinput="qint32", out_type=out))
         for out in kernel_types("QuantizeDownAndShrinkRange", "out_type"):
             yield case("QuantizeDownAndShrinkRange", x, F(low), F(high), **T(Tinput="qint32", out_type=out))
             small = (x % 5000).astype(np.int32)
@@ -81,4 +82,62 @@ def between() -> Iterator[Case]:
     yield case("RequantizationRange", x[:0], F(-1), F(1), **T(Tinput="qint32"))
 
 
-CASES: list[Case] = [*into(), *out(), *between()]
+SPANS = ((-6.0, 6.0), (0.0, 1.0), (-0.3, 2.5))
+"""Ranges of arithmetic."""
+
+
+def products() -> Iterator[Case]:
+    eight = T(T1="quint8", T2="quint8", Toutput="qint32")
+    for (a, b), (c, d) in ((SPANS[0], SPANS[1]), (SPANS[2], SPANS[0]), (SPANS[1], SPANS[1])):
+        ends = F(a), F(b), F(c), F(d)
+        for flip_a, flip_b in ((False, False), (True, False), (False, True), (True, True)):
+            left = q("quint8", *((7, 4) if flip_a else (4, 7)))
+            right = q("quint8", *((5, 7) if flip_b else (7, 5)), seed=1)
+            yield case("QuantizedMatMul", left, right, *ends, transpose_a=flip_a, transpose_b=flip_b, **eight)
+        for kind in ("quint8",):
+            for padding in ("SAME", "VALID"):
+                for stride in (1, 2):
+                    yield case("QuantizedConv2D", q("quint8", 2, 6, 7, 3), q(kind, 3, 2, 3, 4, seed=1), *ends,
+                               strides=[1, stride, stride, 1], padding=padding,
+                               **T(Tinput="quint8", Tfilter=kind, out_type="qint32"))  # fmt: skip
+        for shapes in (((4, 5), (4, 5)), ((3, 40), (40,)), ((40,), (3, 40)), ((), (9,)), ((9,), ()), ((1,), (1,))):
+            x, y = q("quint8", *shapes[0]), q("quint8", *shapes[1], seed=1)
+            for op in ("QuantizedAdd", "QuantizedMul"):
+                yield case(op, x, y, *ends, **eight)
+        for kind in kernel_types("QuantizedBiasAdd", "T1"):
+            said = T(T1=kind, T2=kind, out_type="qint32")
+            yield case("QuantizedBiasAdd", q(kind, 5, 6), q(kind, 6, seed=1), *ends, **said)
+            yield case("QuantizedBiasAdd", q(kind, 2, 3, 4, 6), q(kind, 6, seed=1), *ends, **said)
+
+
+def others() -> Iterator[Case]:
+    for low, high in (*SPANS, (-8.0, 9.0)):
+        ends = F(low), F(high)
+        for kind in kernel_types("QuantizedRelu", "Tinput"):
+            x, said = q(kind, 4, 9), T(Tinput=kind, out_type=kind)
+            yield case("QuantizedRelu", x, *ends, **said)
+            yield case("QuantizedRelu6", x, *ends, **said)
+        for kind in kernel_types("QuantizedMaxPool"):
+            for padding in ("SAME", "VALID"):
+                for op in ("QuantizedMaxPool", "QuantizedAvgPool"):
+                    yield case(op, q(kind, 2, 6, 7, 3), *ends, ksize=[1, 3, 2, 1], strides=[1, 2, 2, 1],
+                               padding=padding, **T(T=kind))  # fmt: skip
+        yield case("QuantizedInstanceNorm", q("quint8", 2, 4, 5, 3), *ends, **T(T="quint8"))
+        yield case("QuantizedInstanceNorm", q("quint8", 2, 4, 5, 3), *ends, output_range_given=True, given_y_min=-2.0,
+                   given_y_max=1.5, **T(T="quint8"))  # fmt: skip
+        for kind in kernel_types("QuantizedReshape"):
+            yield case("QuantizedReshape", q(kind, 4, 6), np.array([3, -1], np.int32), *ends, **T(T=kind))
+        for kind in kernel_types("QuantizedConcat"):
+            parts = [q(kind, 2, 3, seed=n) for n in range(3)]
+            lows, highs = (F(low), F(-1), F(low)), (F(high), F(3), F(high))
+            for axis in (0, 1):
+                yield case("QuantizedConcat", np.array(axis, np.int32), *parts, *lows, *highs, **T(T=kind), N=3)
+        for scaled in (True, False):
+            stats: list[Any] = [q("quint8", 2, 3, 4, 5), *ends]
+            for seed, span in enumerate(((-1.0, 1.0), (0.1, 2.0), (-3.0, 3.0), (0.5, 1.5)), 1):
+                stats += [q("quint8", 5, seed=seed), F(span[0]), F(span[1])]
+            yield case("QuantizedBatchNormWithGlobalNormalization", *stats, variance_epsilon=0.01,
+                       scale_after_normalization=scaled, **T(Tinput="quint8", out_type="qint32"))  # fmt: skip
+
+
+CASES: list[Case] = [*into(), *out(), *between(), *products(), *others()]

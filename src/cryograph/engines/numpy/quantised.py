@@ -36,7 +36,7 @@ def to_float(x: Array, low: Any, high: Any) -> Array:
     lowest, highest = limits(x.dtype)
     scale = F((D(high) - D(low)) / (highest - lowest))
     start = low if low == high else F(rounded(F(low / scale)) * scale)
-    return (start - F(lowest) * scale) + x.astype(F) * scale
+    return np.asarray((start - F(lowest) * scale) + x.astype(F) * scale)
 
 
 def to_quantised(x: Array, low: Any, high: Any, dtype: Any) -> Array:
@@ -46,10 +46,10 @@ def to_quantised(x: Array, low: Any, high: Any, dtype: Any) -> Array:
     scale = F(0) if low == high else F((highest - lowest) / D(high - low))
     start = rounded(F(low * scale)) - F(lowest)
     bounds = max(F(lowest), F(-2147483648.0)), min(F(highest), F(2147483520.0))
-    return np.clip(rounded(x * scale) - start, *bounds).astype(np.int64).astype(dtype)
+    return np.asarray(np.clip(rounded(x * scale) - start, *bounds)).astype(np.int64).astype(dtype)
 
 
-def level(x: float, low: Any, high: Any, dtype: Any) -> int:
+def level(x: Any, low: Any, high: Any, dtype: Any) -> int:
     """The step at which a float lies, outside of the dtype too."""
     low, high = F(low), F(high)
     lowest, highest = limits(dtype)
@@ -66,7 +66,7 @@ def within(value: int, dtype: Any) -> int:
     return min(max(value, lowest), highest)
 
 
-def product_range(a: tuple[Any, Any, Any], b: tuple[Any, Any, Any], dtype: Any) -> tuple[Array, Array]:
+def product_range(a: tuple[Any, Any, Any], b: tuple[Any, Any, Any], dtype: Any) -> tuple[Any, Any]:
     """The range of products of two quantised tensors, each given by low, high and dtype."""
     steps = [(F(high) - F(low)) / F(limits(kind)[1] - limits(kind)[0]) for low, high, kind in (a, b)]
     step = F(steps[0] * steps[1])
@@ -201,7 +201,7 @@ def requantised(x: Array, low: Any, high: Any, new_low: Any, new_high: Any, dtyp
         offset = int(F(F(D(low + high) / 2.0) * F(255.0 / D(new_spread))) * F(1 << 16))
         start = int((1 << 16) * (D(new_low) * 255.0) / D(new_spread))
     moved = ((x.astype(np.int64) * factor) >> 32) + (offset - start + (1 << 15))
-    return np.clip(moved >> 16, 0, 255).astype(np.uint8)
+    return np.asarray(np.clip(moved >> 16, 0, 255), np.uint8)
 
 
 def _requantize(
@@ -219,19 +219,19 @@ def used_range(x: Array, low: Any, high: Any) -> tuple[Array, Array]:
     """The smallest range that holds all numbers, and whose lower end is not above zero."""
     lowest, highest = limits(x.dtype)
     least, most = (int(x.min()), int(x.max())) if x.size else (highest, lowest)
-    return np.minimum(F(0), _meaning(least, low, high, x.dtype)), _meaning(most, low, high, x.dtype)
+    return np.minimum(F(0), meaning(np.array(least), low, high, x.dtype)), meaning(np.array(most), low, high, x.dtype)
 
 
-def _meaning(x: int, low: Any, high: Any, dtype: Any) -> Any:
-    """What one quantised number means, worked out in doubles."""
+def meaning(x: Array, low: Any, high: Any, dtype: Any) -> Array:
+    """What quantised numbers mean, worked out in doubles."""
     low, high = F(low), F(high)
     if low == high:
-        return low
+        return np.full(np.shape(x), low)
     lowest, highest = limits(dtype)
     count = highest - lowest + 1
     scale = D(high - low) * (count / (count - 1.0)) / count
     start = D(rounded(F(low / F(scale))) * F(scale))
-    return F(start + (D(x) - lowest) * scale)
+    return np.asarray(start + (np.asarray(x, D) - lowest) * scale, F)
 
 
 def _requantization_range(ctx: Context, x: Array, low: Array, high: Array) -> tuple[Array, Array]:
