@@ -437,6 +437,9 @@ _SEVERAL = (
 )
 _REDUCTIONS = "ReduceL1 ReduceL2 ReduceLogSumExp ReduceMax ReduceMean ReduceMin ReduceProd ReduceSum ReduceSumSquare"
 
+ELEMENTWISE = frozenset((*_ONE.split(), *_SEVERAL.split()))
+"""Operators that work element by element, with broadcasting."""
+
 RULES: dict[str, Rule] = {
     **dict.fromkeys(_ONE.split(), _elementwise_one),
     **dict.fromkeys(_SEVERAL.split(), _elementwise),

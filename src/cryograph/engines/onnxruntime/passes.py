@@ -6,12 +6,13 @@ from collections.abc import Iterable
 
 from .fuse import fuse
 from .layout import sink_transposes
+from .raising import raise_transposes
 from .values import OnnxGraph
 
 
 def improve(graph: OnnxGraph) -> OnnxGraph:
     """The graph after all passes."""
-    return sweep(fuse(sink_transposes(graph)))
+    return raise_transposes(sweep(fuse(sink_transposes(graph))))
 
 
 def sweep(graph: OnnxGraph) -> OnnxGraph:
