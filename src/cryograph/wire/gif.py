@@ -55,14 +55,18 @@ class _Reader:
 
 
 def decode(data: bytes) -> Array:
-    """All frames as uint8 (N, H, W, 3): each is drawn over the one before it, over black the first."""
+    """All frames as uint8 (N, H, W, 3): each is drawn over the one before it, over black the first.
+
+    As high and wide as the highest and the widest frame; of the screen's own size TensorFlow makes nothing.
+    """
     reader = _Reader(data)
-    if reader.take(6) not in (b"GIF87a", b"GIF89a"):
+    if reader.take(6)[:4] != b"GIF8":
         raise FormatError("this is no GIF: its signature is missing.")
-    width, height, flags = reader.number(2), reader.number(2), reader.number()
+    reader.take(4)
+    flags = reader.number()
     reader.take(2)
     shared = reader.colours(flags)
-    frames: list[Array] = []
+    frames: list[Frame] = []
     transparent: int | None = None
     while (mark := reader.number()) != 0x3B:
         if mark == 0x21:
@@ -70,16 +74,20 @@ def decode(data: bytes) -> Array:
             if kind == 0xF9 and len(body) >= 4:
                 transparent = body[3] if body[0] & 1 else None
         elif mark == 0x2C:
-            frame = _frame(reader, shared, transparent)
-            if width * height * (len(frames) + 1) > MAX_PIXELS:
-                raise FormatError(f"{len(frames) + 1} frames of {width} x {height} pixels are more than {MAX_PIXELS}.")
-            frames.append(_drawn(frame, frames[-1] if frames else np.zeros((height, width, 3), np.uint8)))
+            frames.append(_frame(reader, shared, transparent))
             transparent = None
         else:
             raise FormatError(f"this GIF has an unknown block {mark:#x}.")
-    if not frames:
+    height = max((len(frame.indices) for frame in frames), default=0)
+    width = max((frame.indices.shape[1] for frame in frames), default=0)
+    if not height or not width:
         raise FormatError("this GIF has no frames.")
-    return np.stack(frames)
+    if width * height * len(frames) > MAX_PIXELS:
+        raise FormatError(f"{len(frames)} frames of {width} x {height} pixels are more than {MAX_PIXELS}.")
+    made = np.zeros((len(frames), height, width, 3), np.uint8)
+    for number, frame in enumerate(frames):
+        _draw(frame, made, number)
+    return made
 
 
 def _frame(reader: _Reader, shared: Array | None, transparent: int | None) -> Frame:
@@ -98,15 +106,16 @@ def _frame(reader: _Reader, shared: Array | None, transparent: int | None) -> Fr
     return Frame(top, left, indices, shared if own is None else own, transparent)
 
 
-def _drawn(frame: Frame, canvas: Array) -> Array:
-    made = canvas.copy()
-    part = made[frame.top : frame.top + len(frame.indices), frame.left : frame.left + frame.indices.shape[1]]
+def _draw(frame: Frame, made: Array, number: int) -> None:
+    if number:
+        made[number] = made[number - 1]
+    rows, columns = frame.indices.shape
+    part = made[number, frame.top : frame.top + rows, frame.left : frame.left + columns]
     indices = frame.indices[: part.shape[0], : part.shape[1]]
     if frame.colours is None or (indices.size and indices.max() >= len(frame.colours)):
         raise FormatError("a frame of this GIF uses colours that its table does not hold.")
     shown = np.ones(indices.shape, bool) if frame.transparent is None else indices != frame.transparent
     part[shown] = frame.colours[indices[shown]]
-    return made
 
 
 def unpack(data: bytes, bits: int, count: int) -> bytes:

@@ -104,6 +104,8 @@ def decode(
     Without `channels`, 1 for grey pictures and 3 for others.
     """
     header = read_header(data)
+    if data.rfind(b"\xff\xd9") < data.rfind(b"\xff\xda"):
+        raise FormatError("this JPEG has no end.")
     grey = channels == 1 or (channels == 0 and len(header.sampling) == 1)
     if grey and len(header.sampling) <= 3:
         return _cut(decode_jpeg(data, "L", ratio, fast)[..., None], window)
@@ -114,7 +116,7 @@ def decode(
     scales = _upscales(header, ratio)
     whole = all(by == (1, 1) for by in scales)
     if len(header.sampling) == 4:
-        return _from_inks(_cut(decode_jpeg(data, "CMYK", ratio, fast and whole), window))
+        return _from_inks(_cut(decode_jpeg(data, "CMYK", ratio, fast and whole), window), header.adobe is not None)
     if whole or not header.is_luma_chroma or (fancy and not fast and window is None):
         return _cut(decode_jpeg(data, "RGB", ratio, fast and whole), window)
     planes = decode_jpeg(data, "YCbCr", ratio, fast=True)
@@ -208,9 +210,9 @@ def _to_rgb(y: Array, cb: Array, cr: Array) -> Array:
     return np.asarray(np.clip(made, 0, 255), np.uint8)
 
 
-def _from_inks(inks: Array) -> Array:
-    """RGB of cyan, magenta, yellow and black (here 255 is all of an ink). Adobe's files hold the inverse."""
-    left = 255 - inks.astype(np.int32)
+def _from_inks(inks: Array, inverted: bool) -> Array:
+    """RGB of cyan, magenta, yellow and black, which Pillow takes to be inverted in every file; in Adobe's they are."""
+    left = (255 - inks if inverted else inks).astype(np.int32)
     return np.asarray(left[..., :3] * left[..., 3:] // 255, np.uint8)
 
 

@@ -45,10 +45,13 @@ def _chunks(data: bytes) -> Iterator[tuple[bytes, bytes]]:
         name, body = data[place + 4 : place + 8], data[place + 8 : place + 8 + size]
         if place + 12 + size > len(data):
             raise FormatError(f"this PNG ends at byte {len(data)}, within a chunk {name!r}.")
+        if not name.isalpha():
+            raise FormatError(f"this PNG has a chunk {name!r}, which is no name.")
         found = int.from_bytes(data[place + 8 + size : place + 12 + size], "big")
-        if found != zlib.crc32(name + body) and not name[0] & 0x20:  # what is not needed may be damaged
+        if found == zlib.crc32(name + body):
+            yield name, body
+        elif name[:1].isupper():  # what is not needed is passed over when it is damaged
             raise FormatError(f"the chunk {name!r} of this PNG is damaged: its checksum differs.")
-        yield name, body
         if name == b"IEND":
             return
         place += 12 + size

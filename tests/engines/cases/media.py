@@ -60,7 +60,7 @@ def jpegs() -> Iterator[Case]:
         yield case("ExtractJpegShape", data)
         yield case("ExtractJpegShape", data, output_type=dtype_of("int64"))
         yield case("DecodeJpeg", data, channels=3)
-        is_inks = data.item() == FILES["jpeg_inks"]
+        is_inks = data.item() in (FILES["jpeg_inks"], FILES["jpeg_plain_inks"])
         yield refusal("DecodeJpeg", data, channels=1) if is_inks else case("DecodeJpeg", data, channels=1)
     for name in ("420", "422", "440", "411", "progressive", "grey", "1x1", "3x2", "5x1", "inks"):
         data = held(FILES[f"jpeg_{name}"])
@@ -78,6 +78,7 @@ def jpegs() -> Iterator[Case]:
     yield case("DecodeJpeg", held(data), try_recover_truncated=True, acceptable_fraction=0.5)
     yield case("DecodeJpeg", held(data + b"more"))
     yield refusal("DecodeJpeg", held(data[:-2]))
+    yield refusal("DecodeJpeg", held(data[:-2] + b"--"))
     yield refusal("DecodeJpeg", held(data[: len(data) // 2]), acceptable_fraction=0.1)
     yield refusal("DecodeJpeg", held(data[:30]))
     yield refusal("DecodeJpeg", held(b""))
@@ -116,6 +117,11 @@ def pngs() -> Iterator[Case]:
     yield refusal("DecodePng", held(data), channels=2)
     yield refusal("DecodePng", held(data[:-20]))
     yield refusal("DecodePng", held(data[:40]))
+    yield refusal("DecodePng", held(data.replace(b"tEXt", b"t-Xt")))
+    yield refusal("DecodePng", held(data.replace(b"tEXt", b"TEXt")))
+    yield case("DecodePng", held(data.replace(b"tEXt", b"tEXz")))
+    key = FILES["png_rgb8_key"]
+    yield case("DecodePng", held(key.replace(b"tRNS\0\xc8", b"tRNS\0\xc9")), channels=4)
     yield refusal("DecodePng", held(data[:50] + b"x" + data[51:]))
     for channels in (1, 2, 3, 4):
         for dtype in (np.uint8, np.uint16):
