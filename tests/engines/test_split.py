@@ -246,7 +246,7 @@ def test_a_fault_that_numpy_cannot_explain_is_the_runtimes() -> None:
 
 
 def test_engines_by_name() -> None:
-    assert set(engines.ENGINES) == {"auto", "numpy", "onnxruntime"}
+    assert set(engines.ENGINES) == {"auto", "numpy", "onnxruntime", "openvino", "fastest"}
     for name in engines.ENGINES:
         assert engines.engine(name).name == name
     with pytest.raises(UnknownNameError, match=r"There is no engine 'tpu'\. Choices: auto, numpy, onnxruntime"):
