@@ -253,7 +253,7 @@ def test_engines_by_name() -> None:
         engines.engine("tpu")
     document = document_of(placeholder("x", (2,)), node("y", "Neg", "x", T=FLOAT32))
     program = build_program(document, ["y"])
-    for name in engines.ENGINES:
+    for name in ("auto", "numpy", "onnxruntime"):
         prepared = engines.prepare(program, name)
         assert prepared.run([np.asarray([1, -2], np.float32)])[0].tolist() == [-1, 2]
         assert prepared.pieces[0].endswith("all 1 steps")
