@@ -17,7 +17,7 @@ _BITS = {"float16": 10, "bfloat16": 7, "float32": 23, "float64": 52}
 """Bits of the fraction of each kind."""
 
 
-def _sigmoid(xp: Any, x: Any) -> Any:
+def sigmoid(xp: Any, x: Any) -> Any:
     if x.dtype.kind == "c":
         return 1 / (1 + xp.exp(-x))
     e = xp.exp(-xp.abs(x))
@@ -93,7 +93,7 @@ RULES: dict[str, Rule] = {
     "RsqrtGrad": binary(lambda xp, y, dy: -0.5 * dy * xp.conj(y) ** 3),
     "Selu": unary(_selu),
     "SeluGrad": binary(_selu_grad),
-    "Sigmoid": unary(_sigmoid),
+    "Sigmoid": unary(sigmoid),
     "SigmoidGrad": binary(lambda xp, y, dy: dy * y * (1 - y)),
     "Softplus": _softplus,
     "SoftplusGrad": binary(lambda xp, dy, x: dy / (1 + xp.exp(-x))),

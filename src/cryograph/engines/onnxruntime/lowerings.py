@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    block_cells,
     choosing,
     colours,
     control,
@@ -26,6 +27,7 @@ from . import (
 from .builder import Table
 
 FAMILIES = (
+    block_cells,
     choosing,
     colours,
     control,

@@ -38,10 +38,10 @@ def scan(
         ends, stacked = _loop(g, step, turns, first, read, outer)
     else:
         ends, stacked = _recurrent(g, turns, first, read, outer, cells)
-    return [*ends, *(_rows(g, x, turns, n, each) for x, n, each in zip(stacked, rows, each_turn, strict=True))]
+    return [*ends, *(with_rows(g, x, turns, n, each) for x, n, each in zip(stacked, rows, each_turn, strict=True))]
 
 
-def _rows(g: Builder, x: Value, turns: Value, rows: Value, each_turn: bool) -> Value:
+def with_rows(g: Builder, x: Value, turns: Value, rows: Value, each_turn: bool) -> Value:
     """A stacked result with its number of rows: zeros after the last turn, or the last row alone."""
     if not each_turn:
         last = g.slice(x, g.ints([-1]), g.ints([np.iinfo(np.int64).max]), [0])
@@ -67,7 +67,7 @@ def _recurrent(
 ) -> tuple[list[Value], list[Value]]:
     lengths = ABSENT
     count = turns
-    sources = [_cut(g, x, turns) for x in read]
+    sources = [cut(g, x, turns) for x in read]
     if cells.lengths is not None:
         limit = g.cast(count, INT32)
         zero = g.const(0, INT32)
@@ -76,14 +76,14 @@ def _recurrent(
     ends = list(first)
     for cell in cells.cells:
         states = [first[place] for place in cell.states]
-        out, last = _cell(g, cell, sources[cell.source], lengths, states)
+        out, last = run_cell(g, cell, sources[cell.source], lengths, states)
         sources.append(out)
         for place, value in zip(cell.states, last, strict=True):
             ends[place] = value
     return ends, [sources[len(read) + number] for number in cells.stacked]
 
 
-def _cut(g: Builder, x: Value, turns: Value) -> Value:
+def cut(g: Builder, x: Value, turns: Value) -> Value:
     """The elements that are read: one a turn."""
     if turns.array is not None and x.size(0) == max(int(turns.array), 0):
         return x
@@ -93,7 +93,7 @@ def _cut(g: Builder, x: Value, turns: Value) -> Value:
     return Value(cut.name, x.dtype, shape)
 
 
-def _cell(g: Builder, cell: Cell, x: Value, lengths: Value, states: Sequence[Value]) -> tuple[Value, list[Value]]:
+def run_cell(g: Builder, cell: Cell, x: Value, lengths: Value, states: Sequence[Value]) -> tuple[Value, list[Value]]:
     """What a cell gives in each turn (turns, batch, units), and its states at the end."""
     if x.rank != 3:
         raise Refusal("a recurrent cell over elements that are no matrices has no form in ONNX")
