@@ -168,7 +168,7 @@ def _removed(table: Any, end: Any) -> Any:
         return end * 2
 
 
-@recipe([[[1, 2]]])
+@recipe([[[1, 2]], [[2, 5]]])
 def old_tables() -> Built:
     asked = v1.placeholder(tf.int64, [None])
     table = ops.hash_table(tf.int64, tf.string, shared_name="o")
@@ -178,7 +178,37 @@ def old_tables() -> Built:
     with tf.control_dependencies([ops.lookup_table_insert(other, asked, asked * 2)]):
         doubled = ops.lookup_table_find(other, asked + 1, tf.constant(-1, tf.int64))
         size = ops.lookup_table_size(other)
-    return [asked], [ops.lookup_table_find(table, asked, b"?"), ops.lookup_table_size(table), doubled, size]
+        keys, values = ops.lookup_table_export(other, tf.int64, tf.int64)
+    return [asked], [
+        *(ops.lookup_table_find(table, asked, b"?"), ops.lookup_table_size(table)),
+        *(doubled, size, tf.sort(keys), tf.sort(values)),
+    ]
+
+
+@recipe([[[1, 2]], [[2, 5]]])
+def old_tables_of_vectors() -> Built:
+    asked = v1.placeholder(tf.int64, [2])
+    pairs = ops.mutable_hash_table_of_tensors(tf.int64, tf.float32, value_shape=[2], shared_name="q")
+    with tf.control_dependencies([ops.lookup_table_import(pairs, asked, [[1.0, 2.0], [3.0, 4.0]])]):
+        read = ops.lookup_table_find(pairs, asked + 1, [0.5, 0.25])
+        size = ops.lookup_table_size(pairs)
+    return [asked], [read, size]
+
+
+@recipe([[[1, 2]]])
+def tables_without_a_name() -> Built:
+    asked, found = v1.placeholder(tf.int64, [2]), []
+    empty, deleted = tf.constant(0, tf.int64), tf.constant(-1, tf.int64)
+    for table in (
+        ops.anonymous_mutable_hash_table(tf.int64, tf.int64),
+        ops.anonymous_mutable_dense_hash_table(empty, deleted, tf.int64),
+    ):
+        with tf.control_dependencies([ops.lookup_table_insert_v2(table, asked, asked * 3)]):
+            found.append(ops.lookup_table_find_v2(table, asked + 1, tf.constant(-7, tf.int64)))
+    pairs = ops.anonymous_mutable_hash_table_of_tensors(tf.int64, tf.int64, value_shape=[2])
+    with tf.control_dependencies([ops.lookup_table_insert_v2(pairs, asked, tf.stack([asked, asked + 3]))]):
+        found.append(ops.lookup_table_find_v2(pairs, asked + 1, tf.constant([-7, 7], tf.int64)))
+    return [asked], found
 
 
 REFUSED: dict[str, Callable[[Any], Any]] = {

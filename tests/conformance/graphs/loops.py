@@ -39,7 +39,25 @@ def the_gradient_of_an_array() -> Built:
     joined = tf.TensorArray(tf.float32, 2, infer_shape=False).split(x * 2.0, [1, 2]).concat()
     gathered = array.gather([2, 0])
     loss = tf.reduce_sum(second * second) + tf.reduce_sum(joined**3) + tf.reduce_sum(gathered * 5.0)
-    return [x], [second, joined, *tf.gradients(loss, x)]
+    slope = tf.gradients(loss, x)[0]
+    with tf.control_dependencies([slope]):
+        close = array.close()
+    with tf.control_dependencies([close]):
+        return [x], [second, joined, slope * 1.0]
+
+
+@recipe([[X[0], 1], [X[0], 5]])
+def an_array_without_gradients() -> Built:
+    x, n = v1.placeholder(tf.float32, [3, 4]), v1.placeholder(tf.int32, [])
+    array = tf.TensorArray(tf.float32, 2, dynamic_size=True, element_shape=[4]).write(n, x[0]).write(0, x[1])
+    size = array.size()
+    parts = tf.TensorArray(tf.float32, 2, infer_shape=False, element_shape=[None, 4]).split(x, [2, 1])
+    ways = tf.TensorArray(tf.float32, 3, element_shape=[4], clear_after_read=False).scatter([2, 0, 1], x)
+    read = array.read(n)
+    with tf.control_dependencies([read, size]):
+        close = array.close()
+    with tf.control_dependencies([close]):
+        return [x, n], [read * 1.0, size, parts.concat(), ways.stack(), ways.gather([1, 1])]
 
 
 @recipe([[X, [3, 1]]], generations=BOTH, resources=True, tolerance=1e-5)
