@@ -70,6 +70,8 @@ QUESTIONS = [
     Question("2016/model_dir", "", ""),
     Question("2016/resource_variables", "", "model.ckpt-1.meta"),
     Question("2016/resource_variables", "", "frozen.pb"),
+    Question("2016/tables", "", "frozen.pb"),
+    Question("2016/tables", "", "model.ckpt.meta"),
     Question("2016/saved_model", "serving_default", "binary"),
     Question("2016/saved_model", "classify", "text"),
     Question("2016/saved_model", "logits", "binary"),
