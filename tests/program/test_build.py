@@ -10,6 +10,7 @@ import pytest
 from cryograph.base.dtypes import BOOL, FLOAT32, INT32, INT64, STRING
 from cryograph.base.errors import GraphError, InputError, UnknownNameError
 from cryograph.graph.node import Node
+from cryograph.program import fold as folding
 from cryograph.program.build import build_program
 from cryograph.program.program import Step
 from tests.support.small_graphs import const, document_of, ints, node, placeholder
@@ -253,6 +254,17 @@ def test_what_blows_up_is_not_folded() -> None:
         ints("dims", [1 << 20]), const("value", 1.0), node("y", "Fill", "dims", "value", T=FLOAT32, index_type=INT32)
     )
     assert ops(build_program(document, ["y"], fold=fold)) == ["Fill"]
+
+
+def test_folding_is_bounded_as_a_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(folding, "FOLDED_TOTAL", 200_000)
+    doublings = [
+        node(f"t{n}", "ConcatV2", f"t{n - 1}", f"t{n - 1}", "axis", T=FLOAT32, Tidx=INT32, N=2) for n in range(1, 9)
+    ]
+    document = document_of(const("t0", np.ones(5000)), ints("axis", 0), *doublings)
+    program = build_program(document, ["t8"], fold=fold)
+    assert 0 < len(program.steps) < 8, ops(program)
+    assert sum(tensor.nbytes for tensor in program.constants.values()) < 300_000
 
 
 def test_random_steps_are_not_folded() -> None:

@@ -21,7 +21,7 @@ from ..ops.facts import Fact, join_facts, same
 from .draft import BRANCHES, LOOPS, Draft, Op, in_order, key_of
 from .effects import has_effect
 from .facts import fact_of, facts_of
-from .fold import Fold, folded, is_pure
+from .fold import Fold, Folder, is_pure
 from .program import Step
 from .prune import prune
 
@@ -54,14 +54,16 @@ def settle(draft: Draft, inputs: Sequence[Fact], fold: Fold | None, producer: in
     `producer` is the version of the graph's writer.
     """
     size = sum(len(inner.ops) for inner in draft.drafts())
-    return _Settler(fold, producer, 100_000 + BUDGET * size).settle(draft, inputs)
+    held = sum(tensor.nbytes for inner in draft.drafts() for tensor in inner.constants.values())
+    folder = None if fold is None else Folder(fold, held)
+    return _Settler(folder, producer, 100_000 + BUDGET * size).settle(draft, inputs)
 
 
 class _Settler:
     """What the writers of a draft and of its bodies share."""
 
-    def __init__(self, fold: Fold | None, producer: int, budget: int) -> None:
-        self.fold = fold
+    def __init__(self, folder: Folder | None, producer: int, budget: int) -> None:
+        self.folder = folder
         self.producer = producer
         self.budget = budget
 
@@ -144,11 +146,11 @@ class _Writer:
         values = [fact.known_value for fact in facts]
         if None not in [None if value is None else 0 for value in values] and is_pure(op.op):
             return [Tensor.of(v, f.dtype) for v, f in zip(values, facts, strict=True) if v is not None]
-        fold, constants = self._settler.fold, self.out.constants
-        if fold is None or any(value not in constants for value in op.inputs):
+        folder, constants = self._settler.folder, self.out.constants
+        if folder is None or any(value not in constants for value in op.inputs):
             return None
         step = Step(op.name, op.op, tuple(op.inputs), tuple(op.outputs), op.attrs)
-        return folded(fold, step, [constants[value] for value in op.inputs], facts)
+        return folder.folded(step, [constants[value] for value in op.inputs], facts)
 
     def _says(self, value: str) -> bool | None:
         """What a condition comes to, as TensorFlow reads one; None when it is not known."""
