@@ -27,6 +27,9 @@ from .program import Program, Step
 ACTIVATIONS = frozenset({"Elu", "Relu", "Sigmoid", "Softplus", "Softsign", "Tanh"})
 """Activations of cells, by the names of their ops."""
 
+HARD_SIGMOID = "HardSigmoid"
+"""The activation that is 0.2 * x + 0.5, no less than 0 and no more than 1."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Cell:
@@ -201,18 +204,29 @@ class _Search:
     def _activated(self, name: str) -> tuple[str, _Affine] | None:
         """An activation and what goes into it. A split may come behind it."""
         columns = self._columns(name)
-        if columns is not None:
-            whole, start, stop = columns
-            step = self._maker(whole, *ACTIVATIONS)
-            if step is None:
-                return None
-            affine = self._affine(step.inputs[0])
-            return None if affine is None else (step.op, _cut(affine, start, stop))
-        step = self._maker(name, *ACTIVATIONS)
-        if step is None:
+        found = self._activation(name if columns is None else columns[0])
+        affine = None if found is None else self._affine(found[1])
+        if found is None or affine is None:
             return None
-        affine = self._affine(step.inputs[0])
-        return None if affine is None else (step.op, affine)
+        return found[0], affine if columns is None else _cut(affine, *columns[1:])
+
+    def _activation(self, name: str) -> tuple[str, str] | None:
+        """An activation by its name, and its input."""
+        step = self._maker(name, *ACTIVATIONS)
+        return (step.op, step.inputs[0]) if step is not None else self._hard_sigmoid(name)
+
+    def _hard_sigmoid(self, name: str) -> tuple[str, str] | None:
+        """What Keras writes as 0.2 * x + 0.5 between 0 and 1."""
+        for op, number in (("Maximum", 0.0), ("Minimum", 1.0), ("AddV2", 0.5), ("Mul", 0.2)):
+            found = None
+            for value, constant in _both_ways(self._maker(name, op)):
+                held = self._constant(constant)
+                if held is not None and held.size == 1 and held.item() == np.float32(number):
+                    found = value
+            if found is None:
+                return None
+            name = found
+        return HARD_SIGMOID, name
 
     def _zero_start(self, *states: str) -> bool:
         return all(state in self._zeros for state in states)

@@ -138,6 +138,9 @@ KERAS: dict[str, Callable[[], Any]] = {
     "keras_gru": lambda: LAYERS.GRU(6, return_sequences=True, return_state=True, **INIT),
     "keras_gru_reset_before": lambda: LAYERS.GRU(6, reset_after=False, return_sequences=True, **INIT),
     "keras_gru_product_by_product": lambda: LAYERS.GRU(6, implementation=1, reset_after=True, **INIT),
+    "keras_gru_hard": lambda: LAYERS.GRU(
+        6, recurrent_activation="hard_sigmoid", activation="relu", reset_after=False, return_sequences=True, **INIT
+    ),
     "keras_simple_rnn": lambda: LAYERS.SimpleRNN(6, return_sequences=True, **INIT),
     "keras_stacked_cells": lambda: LAYERS.RNN([LAYERS.LSTMCell(6, **INIT), LAYERS.GRUCell(4, **INIT)]),
     "keras_both_directions": lambda: LAYERS.Bidirectional(LAYERS.LSTM(6, return_sequences=True, **INIT)),

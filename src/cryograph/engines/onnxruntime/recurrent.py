@@ -10,7 +10,7 @@ import numpy as np
 from ...base.dtypes import BOOL, FLOAT32, INT32, INT64
 from ...base.shapes import Shape
 from ...base.tensors import Array
-from ...program.cells import Cell, Cells
+from ...program.cells import HARD_SIGMOID, Cell, Cells
 from ...program.program import Step
 from ...program.scans import SCAN
 from .builder import ABSENT, Builder, Table
@@ -111,6 +111,8 @@ def run_cell(g: Builder, cell: Cell, x: Value, lengths: Value, states: Sequence[
         inputs.append(g.const(np.stack([np.concatenate(cell.peepholes)]), FLOAT32))
     shapes = [(x.size(0), 1, x.size(1), units), *[(1, x.size(1), units)] * len(states)]
 
+    hard = cell.activations.count(HARD_SIGMOID)
+
     def run() -> list[Value]:
         return g.ops(
             cell.kind,
@@ -119,6 +121,8 @@ def run_cell(g: Builder, cell: Cell, x: Value, lengths: Value, states: Sequence[
             shapes=shapes,
             hidden_size=units,
             activations=list(cell.activations),
+            activation_alpha=[0.2] * hard or None,
+            activation_beta=[0.5] * hard or None,
             linear_before_reset=int(cell.reset_after) if cell.kind == "GRU" else None,
         )
 
