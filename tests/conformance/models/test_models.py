@@ -76,6 +76,7 @@ QUESTIONS = [
     Question("2016/saved_model", "classify", "text"),
     Question("2016/saved_model", "logits", "binary"),
     Question("tf2/many_signatures", "dense", "saved_model"),
+    Question("tf2/many_signatures", "score", "saved_model"),
     Question("tf2/dtypes", "serving_default", "saved_model"),
     Question("tf2/keras2", "serving_default", "saved_model"),
 ]
