@@ -40,10 +40,12 @@ from . import (
     random,
     recurrent,
     reductions,
+    regexes,
     segments,
     slices,
     spectra,
     tables,
+    texts,
 )
 from .context import Rule
 
@@ -85,10 +87,12 @@ FAMILIES = (
     random,
     recurrent,
     reductions,
+    regexes,
     segments,
     slices,
     spectra,
     tables,
+    texts,
 )
 
 RULES: dict[str, Rule] = {op: rule for family in FAMILIES for op, rule in family.RULES.items()}
