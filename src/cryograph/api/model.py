@@ -28,7 +28,7 @@ from ..transforms.sign import with_signature
 from ..transforms.strip import remove_device, rename, set_shapes, sort_by_execution_order, strip_default_attrs
 from ..transforms.strip_training import strip_training
 from ..transforms.unfreeze import Chooser, unfreeze
-from .predictor import Predictor, Slot
+from .predictor import Predictor, Slot, from_the_start
 
 
 class Model(Document):
@@ -133,7 +133,7 @@ class Model(Document):
         """
         program, ins, outs = self._program(outputs, inputs, signature)
         prepared = prepare(program, engine)
-        return Predictor(prepared.run, ins, outs, prepared.pieces)
+        return Predictor(from_the_start(prepared.run, program), ins, outs, prepared.pieces)
 
     def _program(
         self, outputs: Sequence[str] | str | None, inputs: Sequence[str] | str | None, signature: str | None

@@ -15,6 +15,7 @@ from ..base.errors import InputError, UnknownNameError, nearest
 from ..base.shapes import Shape, compatible, show
 from ..base.tensors import Array, Tensor, to_bytes
 from ..engines.engine import Runner
+from ..program.program import Program, State
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +29,25 @@ class Slot:
 
     def __str__(self) -> str:
         return f"{self.name}: {self.dtype} {show(self.shape)}"
+
+
+def from_the_start(run: Runner, program: Program) -> Runner:
+    """A runner without state of one with: each call begins with the values that the model holds, and what it writes is
+    seen by itself only. A session is what remembers."""
+    if not program.state:
+        return run
+    count = len(program.outputs)
+
+    def first(state: State) -> Array:
+        if state.initial is not None:
+            return state.initial.numpy()
+        spec = program.specs[state.value]  # it is written before it is read
+        return np.zeros([size or 0 for size in spec.shape or ()], spec.dtype.numpy)
+
+    def begun(feeds: Sequence[Array]) -> list[Array]:
+        return run([*feeds, *map(first, program.state)])[:count]
+
+    return begun
 
 
 class Predictor:
