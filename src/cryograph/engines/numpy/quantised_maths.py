@@ -136,10 +136,6 @@ def _bounded(most: float | None) -> Rule:
     return rule
 
 
-def _relu_x(ctx: Context, x: Array, max_value: Array, low: Array, high: Array) -> Ranged:
-    return _cut(x, float(one(max_value, "max_value")), *_ends(low, high))
-
-
 def _cut(x: Array, most: float | None, low: Any, high: Any) -> Ranged:
     made = np.maximum(x, x.dtype.type(within(level(0.0, low, high, x.dtype), x.dtype)))
     if most is not None:
@@ -285,6 +281,5 @@ RULES: dict[str, Rule] = {
     "QuantizedMul": _mul,
     "QuantizedRelu": _bounded(None),
     "QuantizedRelu6": _bounded(6.0),
-    "QuantizedReluX": _relu_x,
     "QuantizedReshape": _reshape,
 }
