@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
+from cryograph.base.dtypes import FLOAT32, INT32
+from cryograph.base.tensors import Tensor
 from cryograph.engines.engines import fold, prepare
 from cryograph.engines.onnxruntime.engine import lowered
 from cryograph.engines.onnxruntime.values import OnnxNode
 from cryograph.program.build import build_program
-from cryograph.program.program import Program
+from cryograph.program.cells import find_cells
+from cryograph.program.program import Program, Spec, Step
 from cryograph.program.scans import SCAN, with_scans
 from tests.support.graph_cases import GraphCase, read_graphs
 from tests.support.op_cases import Array
@@ -117,3 +122,32 @@ def test_a_sequence_of_no_elements_keeps_its_first_state() -> None:
     for mine, plain in zip(ours, theirs, strict=True):
         np.testing.assert_allclose(mine, plain, atol=2e-6)
     assert ours[1][0].tolist() == c[0].tolist()
+
+
+@pytest.mark.parametrize("other", ["x", None])
+def test_a_body_that_only_grows_is_no_cell(other: str | None) -> None:
+    """Each sum adds the one before to itself, or to x, thousands of times."""
+    names = ["h", *(f"s{i}" for i in range(3000))]
+    pairs = pairwise(names)
+    steps = [Step(made, "AddV2", (name, other or name), (made,)) for name, made in pairs]
+    steps.append(Step("y", "Tanh", (names[-1],), ("y",)))
+    specs = {name: Spec(FLOAT32, (2, 3)) for name in (*names, "x", "y")} | {"i": Spec(INT32, ())}
+    body = Program(("i", "h", "x"), ("y", "y"), tuple(steps), {}, specs)
+    assert find_cells(body, 1, 1, frozenset()) is None
+
+
+def test_weights_that_do_not_go_together_are_no_cell() -> None:
+    steps = (
+        Step("m", "MatMul", ("x", "w"), ("m",)),
+        Step("r", "MatMul", ("h", "u"), ("r",)),
+        Step("s", "AddV2", ("m", "r"), ("s",)),
+        Step("b", "BiasAdd", ("s", "bias"), ("b",)),
+        Step("y", "Tanh", ("b",), ("y",)),
+    )
+    specs = {name: Spec(FLOAT32, (2, 3)) for name in "xhmrsby"} | {"i": Spec(INT32, ())}
+    for columns, known in ((3, ["RNN"]), (4, None)):
+        arrays = {"w": np.ones((3, columns)), "u": np.ones((3, 3)), "bias": np.ones(3)}
+        constants = {name: Tensor.of(array.astype(np.float32)) for name, array in arrays.items()}
+        body = Program(("i", "h", "x"), ("y", "y"), steps, constants, specs)
+        cells = find_cells(body, 1, 1, frozenset())
+        assert (None if cells is None else [cell.kind for cell in cells.cells]) == known

@@ -27,6 +27,9 @@ from .program import Program, Step
 ACTIVATIONS = frozenset({"Elu", "Relu", "Sigmoid", "Softplus", "Softsign", "Tanh"})
 """Activations of cells, by the names of their ops."""
 
+MAX_FORMS = 200
+"""The most values of a body that are looked at as sums."""
+
 HARD_SIGMOID = "HardSigmoid"
 """The activation that is 0.2 * x + 0.5, no less than 0 and no more than 1."""
 
@@ -71,7 +74,10 @@ def find_cells(body: Program, carried: int, sequences: int, zeros: AbstractSet[s
     the first turn, or in all of them."""
     if not carried or len(body.outputs) == carried or not all(is_pure(step.op) for step in body.steps):
         return None
-    return _Search(body, carried, sequences, zeros).run()
+    try:
+        return _Search(body, carried, sequences, zeros).run()
+    except (IndexError, ValueError):  # weights of shapes that do not go together: told when the scan is run
+        return None
 
 
 @dataclass(slots=True)
@@ -114,6 +120,7 @@ class _Search:
         self._zeros = zeros
         self._cells: list[Cell] = []
         self._units = 0
+        self._forms: dict[str, _Affine | None] = {}
 
     def run(self) -> Cells | None:
         lengths = self._lengths()
@@ -374,7 +381,15 @@ class _Search:
     # What goes into an activation
 
     def _affine(self, name: str) -> _Affine | None:
-        """A value as a sum; a part that is none of the known forms is kept as it is."""
+        """A value as a sum; a part that is none of the known forms is kept as it is. None for sums of many terms."""
+        if name not in self._forms:
+            self._forms[name] = None  # also while it is worked out: chains without end are no cells
+            if len(self._forms) < MAX_FORMS:
+                found = self._sum_of(name)
+                self._forms[name] = None if found is None or len(found.plain) > 1 else found
+        return self._forms[name]
+
+    def _sum_of(self, name: str) -> _Affine | None:
         held = self._constant(name)
         if held is not None:
             return _Affine(held.reshape(-1)) if held.size == max(held.shape, default=1) else None
@@ -399,7 +414,7 @@ class _Search:
 
     def _matmul(self, step: Step) -> _Affine | None:
         weights = self._constant(step.inputs[1])
-        if weights is None or step.attrs.get("transpose_a"):
+        if weights is None or weights.ndim != 2 or step.attrs.get("transpose_a"):
             return None
         if step.attrs.get("transpose_b"):
             weights = weights.T
@@ -438,7 +453,7 @@ class _Search:
     def _is_last(self, axis: str) -> bool:
         """Whether a value is a constant that names the last dimension of a matrix."""
         held = self._constant(axis)
-        return held is not None and int(held.item()) in (1, -1)
+        return held is not None and held.size == 1 and int(held.item()) in (1, -1)
 
 
 def _cut(form: _Affine, start: int, stop: int) -> _Affine:

@@ -38,6 +38,9 @@ from .program import Program, Spec, Step
 SCAN = "cryograph.Scan"
 """The op of a step that is a scan."""
 
+MAX_LIMITS = 4
+"""How deep LogicalAnds may stand in each other in the condition of a scan."""
+
 _READERS = frozenset({"TensorListGather", "TensorListGetItem", "TensorListStack"})
 _LISTS = frozenset({"TensorListFromTensor", "TensorListReserve", "TensorListScatterIntoExistingList"})
 
@@ -211,13 +214,13 @@ class _Loop:
                     found.add(place)
         return found
 
-    def _limits(self, name: str) -> list[str]:
+    def _limits(self, name: str, depth: int = 0) -> list[str]:
         """What counters must be less than, as values around the loop; none when the condition is another."""
         maker = next((step for step in self._cond.steps if name in step.outputs), None)
-        if maker is None:
+        if maker is None or depth == MAX_LIMITS:
             return []
         if maker.op == "LogicalAnd":
-            both = [self._limits(part) for part in maker.inputs]
+            both = [self._limits(part, depth + 1) for part in maker.inputs]
             return [limit for limits in both for limit in limits] if all(both) else []
         if maker.op not in ("Greater", "Less"):
             return []
@@ -265,7 +268,7 @@ class _Loop:
         each_turn = self._is_turn(write.inputs[1])
         if not each_turn:
             held = self._body.constants.get(write.inputs[1])
-            if held is None or int(held.numpy()) != 0 or around.number(rows) != 1:
+            if held is None or held.shape != () or int(held.numpy()) != 0 or around.number(rows) != 1:
                 return None
         return _Written(place, write.inputs[2], each_turn, rows)
 

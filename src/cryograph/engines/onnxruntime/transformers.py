@@ -165,11 +165,12 @@ def _moment(n: Neighbours, name: str) -> str | None:
 
 def _is_filled(n: Neighbours, name: str, number: float) -> bool:
     """Whether a value is one number everywhere."""
-    held = n.constant(name)
-    if held is not None:
-        return bool((held == number).all())
     node = n.maker(name)
-    return node is not None and node.op in ("Expand", "Unsqueeze") and _is_filled(n, node.inputs[0], number)
+    while node is not None and node.op in ("Expand", "Unsqueeze"):
+        name = node.inputs[0]
+        node = n.maker(name)
+    held = n.constant(name)
+    return held is not None and bool((held == number).all())
 
 
 def _is_shape_of(n: Neighbours, name: str, x: str) -> bool:
@@ -260,24 +261,22 @@ def _factors(n: Neighbours, node: OnnxNode, depth: int) -> Iterator[str]:
 
 def _times(n: Neighbours, name: str) -> tuple[float, str]:
     """A value as a number times another."""
-    node = n.maker(name)
-    if node is None or node.domain:
-        return 1.0, name
-    if node.op == "Neg":
-        factor, inner = _times(n, node.inputs[0])
-        return -factor, inner
-    if node.op == "Div":
-        number = _number(n, node.inputs[1])
-        if number:
-            factor, inner = _times(n, node.inputs[0])
-            return factor / number, inner
-    if node.op == "Mul":
-        for constant, value in _both_ways(node):
+    factor = 1.0
+    for _ in range(4):
+        node = n.maker(name)
+        if node is None or node.domain or node.op not in ("Div", "Mul", "Neg"):
+            break
+        if node.op == "Neg":
+            factor, name = -factor, node.inputs[0]
+            continue
+        for value, constant in _both_ways(node)[: 1 if node.op == "Div" else 2]:
             number = _number(n, constant)
-            if number is not None:
-                factor, inner = _times(n, value)
-                return factor * number, inner
-    return 1.0, name
+            if number:
+                factor, name = (factor / number if node.op == "Div" else factor * number), value
+                break
+        else:
+            break
+    return factor, name
 
 
 def _gate(n: Neighbours, gate: str, op: str) -> tuple[float, str] | None:
