@@ -45,7 +45,6 @@ HARMLESS = frozenset(
         "DeleteRandomSeedGenerator",
         "DeleteSeedGenerator",
         "DestroyResourceOp",
-        "DestroyTemporaryVariable",
         "DisableCopyOnRead",
         "PrintV2",
         "StackClose",

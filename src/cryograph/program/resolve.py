@@ -24,6 +24,7 @@ from .holders import HOLDER_OPS, MISSING, Holder, Holders, Part
 from .kept_arrays import GRADIENTS, KEPT_ARRAYS, are_kept, begin, gradient, kept_array, root_of
 from .stacks import STACKS, empty, stack
 from .state import apply, written_inputs
+from .temporaries import TEMPORARIES, temporary, zeros
 
 PASSING_HANDLES = frozenset({"Identity", "IdentityN", "StopGradient", "PreventGradient", "Snapshot", "RefIdentity"})
 """Ops that hand a handle on, and a reference too: TensorFlow's kernels share its buffer, so that who takes their output
@@ -75,9 +76,12 @@ class _Resolver:
         self.gradients: dict[str, dict[str, Part]] = {}
 
     def made(self, op: Op) -> Holder | None:
-        """What an op gives the handle of, when that comes into being there: a stack, or an array that is kept."""
+        """What an op gives the handle of, when that comes into being there: a stack, a temporary variable, or an array
+        that is kept."""
         if op.op in STACKS:
             return self.holders.note(stack(op))
+        if op.op in TEMPORARIES:
+            return self.holders.note(temporary(op))
         return self.holders.note(kept_array(op)) if self.keeps_arrays and op.op in KEPT_ARRAYS else None
 
     def gradient(self, op: Op, array: Holder) -> Holder:
@@ -240,6 +244,8 @@ class _Walk:
             self._tokens[f"{op.key}:0"] = own
             if own.kind == "stack":
                 empty(self, op, own)
+            elif own.kind == "variable":
+                zeros(self, op, own)
             else:
                 gradients = self._resolver.gradients.get(own.name, {})
                 begin(self, op, self._name(op.inputs[0]), own, list(gradients.values()))
@@ -247,10 +253,6 @@ class _Walk:
         if op.op in ARRAYS:
             self._tokens[f"{op.key}:0"] = _array(op)
             self._names[f"{op.key}:1"] = reserve(self, op, [self._name(value) for value in op.inputs])
-            return
-        if op.op in STACKS:
-            made = self._tokens[f"{op.key}:0"] = self._resolver.holders.note(stack(op))
-            empty(self, op, made)
             return
         holders = [self._tokens.get(value) for value in op.inputs]
         op.controls = []

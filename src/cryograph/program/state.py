@@ -36,6 +36,7 @@ from .holders import Holder, Part
 from .kept_arrays import KEPT_RULES
 from .scope import Rule, Scope
 from .stacks import STACK_RULES
+from .temporaries import TEMPORARY_RULES
 
 
 def written_inputs(op: Op) -> list[int]:
@@ -200,6 +201,7 @@ def _fill_from_file(scope: Scope, op: Op, inputs: Sequence[str], holder: Holder)
 
 
 READING: dict[str, Rule] = {
+    **TEMPORARY_RULES,
     "ReadVariableOp": _read,
     "ResourceGather": _gather,
     "ResourceGatherNd": _gather_nd,

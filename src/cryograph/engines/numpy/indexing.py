@@ -73,7 +73,7 @@ def _gather_nd(ctx: Context, params: Array, indices: Array, *, bad_indices_polic
     return found
 
 
-def _put(function: Any, out: Array, indices: Array, updates: Array, policy: bytes = b"") -> Array:
+def put(function: Any, out: Array, indices: Array, updates: Array, policy: bytes = b"") -> Array:
     """Puts updates into `out`, or brings them together with what is there by `function`."""
     places, keep = _places(indices, out.shape, policy)
     if updates.shape != indices.shape[:-1] + out.shape[len(places) :]:
@@ -93,12 +93,12 @@ def _scatter_nd(
     out = np.full(shape_of(shape), nothing(updates.dtype), updates.dtype)
     if not updates.size:
         return out
-    return _put(np.add, out, indices, updates, bad_indices_policy)
+    return put(np.add, out, indices, updates, bad_indices_policy)
 
 
 def _tensor_scatter(function: Any) -> Rule:
     def rule(ctx: Context, tensor: Array, indices: Array, updates: Array, *, bad_indices_policy: bytes = b"") -> Array:
-        return _put(function, tensor.copy(), indices, updates, bad_indices_policy)
+        return put(function, tensor.copy(), indices, updates, bad_indices_policy)
 
     return rule
 
@@ -107,7 +107,7 @@ def _in_place(function: Any) -> Rule:
     """Whole rows put or added; a copy is made, as values of a program never change."""
 
     def rule(ctx: Context, x: Array, i: Array, v: Array) -> Array:
-        return _put(function, x.copy(), i.reshape(-1, 1), v.reshape(i.size, *x.shape[1:]))
+        return put(function, x.copy(), i.reshape(-1, 1), v.reshape(i.size, *x.shape[1:]))
 
     return rule
 
@@ -125,7 +125,7 @@ def _sparse_to_dense(
         if np.any(flat[1:] <= flat[:-1]):
             raise RunError("the indices do not rise, or one comes twice")
     out = np.full(sizes, default, ctx.dtype)
-    return _put(None, out, places, np.broadcast_to(values.reshape(-1), (len(places),)))
+    return put(None, out, places, np.broadcast_to(values.reshape(-1), (len(places),)))
 
 
 def _one_hot(ctx: Context, indices: Array, depth: Array, on: Array, off: Array, *, axis: int = -1) -> Array:
