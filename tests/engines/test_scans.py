@@ -47,6 +47,7 @@ KINDS: dict[str, list[list[str] | None]] = {
     "keras_gru": [["GRU"]],
     "keras_gru_reset_before": [["GRU"]],
     "keras_gru_product_by_product": [["GRU"]],
+    "keras_gru_sliced": [["GRU"]],
     "keras_gru_hard": [["GRU"]],
     "keras_simple_rnn": [["RNN"]],
     "keras_stacked_cells": [["LSTM", "GRU"]],

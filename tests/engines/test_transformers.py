@@ -19,6 +19,7 @@ CASES = {case.name: case for case in read_graphs("transformers")}
 FOUND = {
     "layer_norm_of_moments": ["LayerNormalization"],
     "layer_norm_centred": ["LayerNormalization"],
+    "layer_norm_of_keras_3": ["Squeeze", "Squeeze", "LayerNormalization"],
     "layer_norm_of_keras": ["LayerNormalization"],
     "layer_norm_of_keras_fused": ["LayerNormalization"],
     "gelu_erf": ["Gelu"],

@@ -437,6 +437,8 @@ class _Search:
         step = self._makers.get(name)
         if step is None:
             return None
+        if step.op == "StridedSlice":
+            return self._sliced(step)
         axis = {"Split": 0, "SplitV": 2}.get(step.op)
         if axis is None or not self._is_last(step.inputs[axis]):
             return None
@@ -449,6 +451,20 @@ class _Search:
                 return step.inputs[1 if step.op == "Split" else 0], start, start + shape[1]
             start += shape[1]
         return None
+
+    def _sliced(self, step: Step) -> tuple[str, int, int] | None:
+        """What `x[:, start:stop]` says."""
+        bounds = [self._constant(name) for name in step.inputs[1:]]
+        shape = self._body.specs[step.outputs[0]].shape
+        kept = [step.attrs.get(f"{name}_mask", 0) for name in ("ellipsis", "new_axis", "shrink_axis")]
+        begins, ends = step.attrs.get("begin_mask", 0), step.attrs.get("end_mask", 0)
+        if any(held is None or held.shape != (2,) for held in bounds) or any(kept) or not begins & ends & 1:
+            return None
+        begin, _, strides = (held for held in bounds if held is not None)
+        start = 0 if begins & 2 else int(begin[1])
+        if shape is None or shape[1] is None or start < 0 or (strides != 1).any():
+            return None
+        return step.inputs[0], start, start + shape[1]
 
     def _is_last(self, axis: str) -> bool:
         """Whether a value is a constant that names the last dimension of a matrix."""

@@ -152,6 +152,23 @@ for _name, _make in KERAS.items():
     _of_layers(_name, _make)
 
 
+class _SlicedGru(LAYERS.AbstractRNNCell):  # type: ignore[misc]
+    """A cell as Keras 3 has it: the recurrent product is sliced."""
+
+    state_size = output_size = 6
+
+    def call(self, x: Any, states: Any) -> Any:
+        h = states[0]
+        gates = tf.split(tf.nn.bias_add(x @ _weights([5, 18]), _weights([18])), 3, -1)
+        inner = h @ _weights([6, 18]) + _weights([18]) * 0.5
+        z, r = tf.sigmoid(gates[0] + inner[:, :6]), tf.sigmoid(gates[1] + inner[:, 6:12])
+        h = z * h + (1 - z) * tf.tanh(gates[2] + r * inner[:, 12:])
+        return h, [h]
+
+
+_of_layers("keras_gru_sliced", lambda: LAYERS.RNN(_SlicedGru()))
+
+
 @recipe([[np.where(np.arange(7)[None, :, None] < LENGTHS[:, None, None], X, 0)]], generations=(2,), resources=True)
 def keras_masked() -> Built:
     x = v1.placeholder(tf.float32, [None, 7, 5])

@@ -41,6 +41,13 @@ def _centred(x: Any) -> Any:
     return (x - mean) * tf.math.rsqrt(variance + 1e-5) * (_weights([12]) + 1.0) + _weights([12])
 
 
+def _negative(x: Any) -> Any:
+    """As Keras 3 writes it."""
+    mean, variance = tf.nn.moments(x, [-1], keepdims=True)
+    m = tf.math.rsqrt(variance + 1e-3) * (_weights([1, 1, 12]) + 1.0)
+    return x * m + (-mean * m + _weights([1, 1, 12]))
+
+
 def _other_axis(x: Any) -> Any:
     mean, variance = tf.nn.moments(x, [1], keepdims=True)
     return tf.nn.batch_normalization(x, mean, variance, _weights([12]), _weights([12]) + 1.0, 1e-6)
@@ -58,6 +65,7 @@ _INIT: dict[str, Any] = {"gamma_initializer": _weights, "beta_initializer": _wei
 FORMS: dict[str, Callable[[Any], Any]] = {
     "layer_norm_of_moments": _moments,
     "layer_norm_centred": _centred,
+    "layer_norm_of_keras_3": _negative,
     "layer_norm_of_keras": lambda x: LAYERS.LayerNormalization(epsilon=1e-6, **_INIT)(x),
     "layer_norm_of_keras_fused": lambda x: LAYERS.LayerNormalization(**_INIT)(x),
     "layer_norm_of_keras_without_scale": lambda x: LAYERS.LayerNormalization(scale=False)(x),

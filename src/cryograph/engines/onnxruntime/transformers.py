@@ -17,6 +17,8 @@ from collections.abc import Iterator, Sequence
 from math import pi, prod, sqrt
 from typing import Protocol
 
+import numpy as np
+
 from ...base.dtypes import FLOAT32, DType
 from ...base.shapes import Shape
 from ...base.tensors import Array
@@ -70,27 +72,54 @@ def layer_norm(n: Neighbours, node: OnnxNode) -> list[OnnxNode]:
             continue
         x, gamma, beta, epsilon = found
         size = (n.shape(x) or (None,))[-1]
-        weights = n.constant(gamma), n.constant(beta)
-        if size is None or any(w is None or w.shape != (size,) or w.dtype != "float32" for w in weights):
+        if size is None or not _is_vector(n, gamma, size) or not _is_vector(n, beta, size):
             continue
-        node.op, node.inputs = "LayerNormalization", [x, gamma, beta]
+        inputs, before = [x], []
+        for name, word in ((gamma, "gamma"), (beta, "beta")):
+            held = n.constant(name)
+            if held is None or held.ndim == 1:
+                inputs.append(name)
+                continue
+            inputs.append(f"{node.outputs[0]}~{word}")  # worked out when the session is made
+            before.append(OnnxNode("Squeeze", [name], [inputs[-1]]))
+        node.op, node.inputs = "LayerNormalization", inputs
         node.attrs = {"axis": -1, "epsilon": epsilon}
-        break
+        return before
     return []
 
 
+def _is_vector(n: Neighbours, name: str, size: int) -> bool:
+    """Whether a value is a constant float32 vector along the last dimension; others may be of size 1."""
+    held = n.constant(name)
+    if held is None or held.dtype != np.float32 or held.shape[-1:] != (size,) or held.size != size:
+        return False
+    return size > 1 or held.ndim == 1
+
+
 def _spread(n: Neighbours, left: str, right: str) -> tuple[str, str, str, float] | None:
-    """What `x * m` and `beta - mean * m` say: x, gamma, beta and epsilon."""
-    product, rest = _made_by(n, left, "Mul"), _made_by(n, right, "Sub")
-    shift = None if rest is None else _made_by(n, rest.inputs[1], "Mul")
-    if product is None or rest is None or shift is None:
-        return None
-    for x, m in _both_ways(product):
-        mean = shift.inputs[1] if shift.inputs[0] == m else shift.inputs[0]
-        scale = _scale(n, m)
-        if m in shift.inputs and scale is not None and scale[:2] == (x, mean):
-            return x, scale[2], rest.inputs[0], scale[3]
+    """What `x * m` and `beta - mean * m`, or `-mean * m + beta`, say: x, gamma, beta and epsilon."""
+    product = _made_by(n, left, "Mul")
+    for shift, beta in _shifts(n, right) if product is not None else ():
+        for x, m in _both_ways(product) if product is not None else ():
+            scale = _scale(n, m)
+            if scale is not None and sorted(shift) == sorted((m, scale[1])) and scale[0] == x:
+                return x, scale[2], beta, scale[3]
     return None
+
+
+def _shifts(n: Neighbours, name: str) -> Iterator[tuple[tuple[str, str], str]]:
+    """The two factors that are taken off, and what they are taken off from."""
+    difference, total = _made_by(n, name, "Sub"), _made_by(n, name, "Add")
+    if difference is not None:
+        product = _made_by(n, difference.inputs[1], "Mul")
+        if product is not None:
+            yield (product.inputs[0], product.inputs[1]), difference.inputs[0]
+    for scaled, beta in _both_ways(total) if total is not None else ():
+        product = _made_by(n, scaled, "Mul")
+        for negative, m in _both_ways(product) if product is not None else ():
+            negated = _made_by(n, negative, "Neg")
+            if negated is not None:
+                yield (negated.inputs[0], m), beta
 
 
 def _centred(n: Neighbours, left: str, right: str) -> tuple[str, str, str, float] | None:
