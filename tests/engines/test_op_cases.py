@@ -20,6 +20,7 @@ import pytest
 from cryograph.base.errors import Error
 from cryograph.engines.numpy.engine import Numpy
 from cryograph.engines.numpy.rules import RULES
+from cryograph.engines.onnxruntime.faults import version
 from cryograph.engines.onnxruntime.lower import Lowering
 from cryograph.engines.onnxruntime.lowerings import LOWERINGS
 from cryograph.engines.onnxruntime.passes import improve
@@ -86,7 +87,7 @@ def test_onnxruntime(op: str) -> None:
     run_all(op, check_lowered)
 
 
-def lowered_answers(case: Case, answers: list[Array], known_sizes: bool) -> list[Array] | dict[str, str]:
+def lowered_answers(case: Case, answers: list[Array], known_sizes: bool) -> list[Array] | dict[int, str]:
     """What ONNX Runtime makes of a case, or why steps cannot be lowered."""
     lowering = Lowering(program_of(case, answers, known_sizes))
     if lowering.refusals:
@@ -101,6 +102,8 @@ def check_lowered(case: Case, answers: list[Array] | None) -> None:
     if case.sizes:
         for known_sizes in (True, False) if case.sizes == "any" else (True,):
             made = lowered_answers(case, answers, known_sizes)
+            if is_fault(made):
+                return
             assert isinstance(made, list), made
             assert_answers(case, made, answers)
         for turned, expected in channels_first(case, answers):
@@ -116,8 +119,8 @@ def check_lowered(case: Case, answers: list[Array] | None) -> None:
             try:
                 made = lowered_answers(asked, answers, known_sizes)
             except Error:
-                if not known_sizes or not fixed:
-                    continue
+                if not known_sizes or not fixed or version() < (1, 32):
+                    continue  # numpy takes over
                 raise AssertionError("a refusal that could have been known before the run") from None
             if isinstance(made, list):
                 assert_answers(asked, made, answers)
@@ -130,9 +133,19 @@ def ways_to_fix(case: Case) -> set[tuple[int, ...]]:
     return {(), later, integers, case.fixed}
 
 
+def is_fault(made: list[Array] | dict[int, str]) -> bool:
+    """Whether the runtime that is installed is too old for a case."""
+    return isinstance(made, dict) and any("before" in reason and "is installed" in reason for reason in made.values())
+
+
 def differs(case: Case) -> bool:
     """Where ONNX Runtime answers otherwise, and no lowering can know it before the run."""
     x = case.inputs[0] if case.inputs else np.zeros(1)
+    if version() < (1, 28):
+        if case.op in ("Erf", "Erfc", "Sqrt", "Rsqrt") and x.dtype.kind == "f" and not np.isfinite(x).all():
+            return True  # what is no number
+        if case.op in ("All", "Min") and not x.size:
+            return True
     if case.op in ("Max", "Min"):
         return x.dtype.kind == "f" and bool(np.isnan(x).any())  # the runtime's extremes leave NaN out
     if case.op == "Mean":

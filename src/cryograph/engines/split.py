@@ -92,8 +92,13 @@ class Auto:
         program = with_scans(program)
         lowering = Lowering(program)
         if not lowering.refusals:
-            session = Session(improve(lowering.whole()), self.settings)
             count = len(program.steps)
+            try:
+                session = Session(improve(lowering.whole()), self.settings)
+            except UnsupportedError as error:  # an older runtime lacks what its registry promises
+                if _numpy().missing(program):
+                    raise
+                return Prepared(_numpy().prepare(program), (f"numpy: all {count} steps ({error})",))
             return Prepared(Piece(program, session), (f"onnxruntime: all {count} steps",))
         lacking = list(_lacking(program, lowering))
         if lacking:

@@ -15,6 +15,7 @@ from ...program.program import Step
 from ...program.scans import SCAN
 from .builder import ABSENT, Builder, Table
 from .control import closed
+from .faults import RNN_LENGTHS, must_be_right
 from .values import OnnxGraph, Refusal, Value
 
 
@@ -111,6 +112,8 @@ def run_cell(g: Builder, cell: Cell, x: Value, lengths: Value, states: Sequence[
         inputs.append(g.const(np.stack([np.concatenate(cell.peepholes)]), FLOAT32))
     shapes = [(x.size(0), 1, x.size(1), units), *[(1, x.size(1), units)] * len(states)]
 
+    if cell.kind == "RNN" and lengths.name:
+        must_be_right(RNN_LENGTHS)
     hard = cell.activations.count(HARD_SIGMOID)
 
     def run() -> list[Value]:

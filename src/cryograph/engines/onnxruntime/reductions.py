@@ -7,6 +7,7 @@ from ...base.shapes import Shape, element_count, is_known, known
 from ...program.program import Step
 from .builder import Builder, Lowering, Table
 from .elementwise import floats_only
+from .faults import TOP_OF_NOTHING, must_be_right
 from .values import Refusal, Value
 
 
@@ -101,6 +102,8 @@ def top_k_v2(
     g: Builder, step: Step, x: Value, k: Value, *, sorted: bool = True, index_type: DType = INT32
 ) -> list[Value | None]:
     """Of equal ones the lower index first, in both."""
+    if x.shape is None or not all(x.shape[:-1]):
+        must_be_right(TOP_OF_NOTHING)
     count = None if k.array is None else int(k.array.reshape(-1)[0])
     shape = None if x.shape is None else (*x.shape[:-1], count)
     many = g.reshape(g.int64(k), [1]) if k.shape != (1,) else g.int64(k)

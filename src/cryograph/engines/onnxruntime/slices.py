@@ -9,6 +9,7 @@ import numpy as np
 from ...base.dtypes import BOOL, INT64
 from ...program.program import Step
 from .builder import Builder, Table
+from .faults import REVERSE_NONE, is_right
 from .values import Refusal, Value
 
 LAST = np.iinfo(np.int64).max
@@ -309,7 +310,10 @@ def roll(g: Builder, step: Step, x: Value, shift: Value, axis: Value) -> Value:
 def reverse_sequence(g: Builder, step: Step, x: Value, lengths: Value, *, seq_dim: int, batch_dim: int = 0) -> Value:
     if {batch_dim, seq_dim} != {0, 1}:
         raise Refusal("sequences are reversed in ONNX only with batch and time in the first two dimensions")
-    return g.op("ReverseSequence", x, g.int64(lengths), batch_axis=batch_dim, time_axis=seq_dim, shape=x.shape)
+    counts = g.int64(lengths)
+    if not is_right(REVERSE_NONE):
+        counts = g.op("Max", counts, g.ints([1]), shape=lengths.shape)  # one element reversed is itself
+    return g.op("ReverseSequence", x, counts, batch_axis=batch_dim, time_axis=seq_dim, shape=x.shape)
 
 
 LOWERINGS: Table = {
