@@ -1,5 +1,5 @@
-"""What ONNX Runtime did wrong before a version. Lowerings that would rely on it go around it, or refuse: then numpy does
-the step."""
+"""What ONNX Runtime did wrong before a version. Lowerings that would rely on it go around it, or refuse: numpy does the
+step then."""
 
 from __future__ import annotations
 
