@@ -9,7 +9,6 @@ import numpy as np
 
 from ...base.errors import RunError
 from ...base.tensors import Array
-from .arrays import nothing, sizes_of
 from .context import Context, Rule
 
 Sparse = tuple[Array, Array, Array]
@@ -189,15 +188,6 @@ def _add_grad(ctx: Context, gradient: Array, ai: Array, bi: Array, si: Array) ->
         return np.array([gradient[n] if n >= 0 else gradient.dtype.type(0) for n in places], gradient.dtype)
 
     return of(ai), of(bi)
-
-
-def dense_of(indices: Array, values: Array, shape: Array) -> Array:
-    """The tensor with zeros in place; what stands twice is added."""
-    out = np.full(sizes_of(shape), nothing(values.dtype), values.dtype)
-    if len(indices):
-        flat(indices, shape)
-        np.add.at(out, tuple(indices.T), values)
-    return out
 
 
 RULES: dict[str, Rule] = {
