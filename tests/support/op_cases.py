@@ -156,12 +156,19 @@ def kernel_types(op: str, attr: str = "T", but: Iterable[str] = ()) -> list[str]
     return [name for name in _kernel_types()[op, attr] if name not in left_out]
 
 
+def _encoded(value: Any) -> Any:
+    """Strings as programs hold them."""
+    if isinstance(value, list):
+        return [_encoded(item) for item in value]
+    return value.encode() if isinstance(value, str) else value
+
+
 def attrs_of(case: Case) -> dict[str, Any]:
     """Attributes as a program holds them: defaults, those given, and the types and numbers that the inputs say."""
     known = signature(case.op)
     if known is None:
         raise LookupError(case.op)
-    given = {k: v.encode() if isinstance(v, str) else v for k, v in case.attrs.items()}
+    given = {name: _encoded(value) for name, value in case.attrs.items()}
     attrs = default_attrs(case.op)
     position = 0
     for number, arg in enumerate(known.inputs):
