@@ -23,9 +23,9 @@ def sets() -> Iterator[Case]:
             yield case("DenseToDenseSetOperation", a, b, set_operation=operation)
             indices, _, shape = sparse("float32", 3, 6, count=8)
             yield case("DenseToSparseSetOperation", a, indices, small(kind, 8, seed=2), shape, set_operation=operation)
-            other, _, _ = sparse("float32", 3, 6, count=7, seed=3)
-            yield case("SparseToSparseSetOperation", indices, small(kind, 8), shape, other, small(kind, 7, seed=4), shape,
-                       set_operation=operation)  # fmt: skip
+            first = indices, small(kind, 8), shape
+            second = sparse("float32", 3, 6, count=7, seed=3)[0], small(kind, 7, seed=4), shape
+            yield case("SparseToSparseSetOperation", *first, *second, set_operation=operation)
         yield case(
             "DenseToDenseSetOperation", small("int64", 2, 2, 4), small("int64", 2, 2, 3), set_operation=operation
         )
