@@ -30,7 +30,6 @@ def losses() -> Iterator[Case]:
     yield case("CTCLoss", x, indices, labels, ivec(2, 5, 3), ignore_longer_outputs_than_inputs=True, tolerance=2e-5)
     yield refusal("CTCLoss", x, indices, labels, ivec(2, 5, 3))
     yield refusal("CTCLoss", x, indices, labels + 3, ivec(8, 5, 3))
-    yield case("CTCLoss", x, indices, labels + 1, ivec(8, 5, 3), tolerance=2e-5)
     yield refusal("CTCLoss", x, indices, labels, ivec(9, 5, 3))
 
 

@@ -111,8 +111,8 @@ def _loss(
     batch, classes = scores.shape[1:]
     if len(indices) and (indices[:, 0].max() >= batch or indices.min() < 0):
         raise RunError(f"a label is of a sequence that is not in [0, {batch})")
-    if len(values) and (values.min() < 0 or values.max() >= classes):
-        raise RunError(f"a label is not one of {classes} classes")
+    if len(values) and (values.min() < 0 or values.max() >= classes - 1):
+        raise RunError(f"a label is not one of the {classes - 1} classes beside the blank")
     loss = np.zeros(batch)
     gradient = np.zeros(scores.shape)
     logs = log_softmax(np, wide(scores).astype(np.float64))
