@@ -18,6 +18,7 @@ from . import (
     ctc,
     digests,
     elementwise,
+    factorings,
     fake_quantisation,
     filter_grads,
     fractional_pools,
@@ -50,11 +51,13 @@ from . import (
     segments,
     sets,
     slices,
+    solvers,
     sparse,
     sparse_maths,
     spectra,
     tables,
     texts,
+    tridiagonal,
 )
 from .context import Rule
 
@@ -74,6 +77,7 @@ FAMILIES = (
     ctc,
     digests,
     elementwise,
+    factorings,
     fake_quantisation,
     filter_grads,
     fractional_pools,
@@ -106,11 +110,13 @@ FAMILIES = (
     segments,
     sets,
     slices,
+    solvers,
     sparse,
     sparse_maths,
     spectra,
     tables,
     texts,
+    tridiagonal,
 )
 
 RULES: dict[str, Rule] = {op: rule for family in FAMILIES for op, rule in family.RULES.items()}
