@@ -18,7 +18,7 @@ from . import (
     ctc,
     digests,
     elementwise,
-    factorings,
+    examples,
     fake_quantisation,
     filter_grads,
     fractional_pools,
@@ -51,13 +51,11 @@ from . import (
     segments,
     sets,
     slices,
-    solvers,
     sparse,
     sparse_maths,
     spectra,
     tables,
     texts,
-    tridiagonal,
 )
 from .context import Rule
 
@@ -77,7 +75,7 @@ FAMILIES = (
     ctc,
     digests,
     elementwise,
-    factorings,
+    examples,
     fake_quantisation,
     filter_grads,
     fractional_pools,
@@ -110,13 +108,11 @@ FAMILIES = (
     segments,
     sets,
     slices,
-    solvers,
     sparse,
     sparse_maths,
     spectra,
     tables,
     texts,
-    tridiagonal,
 )
 
 RULES: dict[str, Rule] = {op: rule for family in FAMILIES for op, rule in family.RULES.items()}
