@@ -19,6 +19,7 @@ from . import (
     digests,
     elementwise,
     examples,
+    factorings,
     fake_quantisation,
     filter_grads,
     fractional_pools,
@@ -51,11 +52,13 @@ from . import (
     segments,
     sets,
     slices,
+    solvers,
     sparse,
     sparse_maths,
     spectra,
     tables,
     texts,
+    tridiagonal,
 )
 from .context import Rule
 
@@ -76,6 +79,7 @@ FAMILIES = (
     digests,
     elementwise,
     examples,
+    factorings,
     fake_quantisation,
     filter_grads,
     fractional_pools,
@@ -108,11 +112,13 @@ FAMILIES = (
     segments,
     sets,
     slices,
+    solvers,
     sparse,
     sparse_maths,
     spectra,
     tables,
     texts,
+    tridiagonal,
 )
 
 RULES: dict[str, Rule] = {op: rule for family in FAMILIES for op, rule in family.RULES.items()}
