@@ -293,6 +293,44 @@ def matrix_functions() -> Iterator[Case]:
                 yield refusal(op, wrong)
 
 
+def sums_of_products() -> Iterator[Case]:
+    """Equations with letters that repeat, or that nobody needs; their plain kin are cases of products."""
+    for equation, *shapes in (
+        ("iij,jk->ik", (3, 3, 2), (2, 4)),
+        ("iij,jkk->ik", (3, 3, 2), (2, 4, 4)),
+        ("ij,kl->k", (2, 3), (4, 2)),
+        ("ij,jk->", (2, 3), (3, 4)),
+        ("...ii->...i", (2, 3, 3)),
+        ("...ii,...jj->...", (2, 3, 3), (2, 2, 2)),
+        ("i->ii", (3,)),
+        ("ij->jii", (2, 3)),
+        ("i...->i", (2,)),
+        ("i...,...j->ij", (2,), (3,)),
+        ("i,j->iji", (2,), (3,)),
+        ("a...b,b...c->a...c", (2, 3, 4), (4, 3, 5)),
+        ("a...,b...->ab...", (2, 1, 3), (4, 5, 1)),
+        ("...a,ab->b...", (2, 3, 4), (4, 5)),
+        ("...,...->...", (2, 1), (3,)),
+        (",->", (), ()),
+        ("->", ()),
+        ("ij,jk->ik", (0, 3), (3, 2)),
+        ("ij,jk->ik", (2, 0), (0, 3)),
+        ("iI,Ij->ij", (2, 3), (3, 4)),
+    ):
+        for kind in ("float32", "complex128", "int32"):
+            parts = (scalars(kind, *shape, seed=i) for i, shape in enumerate(shapes))
+            yield case("Einsum", *parts, equation=equation)
+    for equation, *shapes in (
+        ("ii->i", (2, 3)),
+        ("ij,jk->ik", (2, 3, 4), (3, 4)),
+        ("i...->i", (2, 3)),
+        ("...i...->i", (2, 3)),
+        ("ij,jk,kl->il", (2, 3), (3, 4), (4, 2)),
+        ("...i,...i->...", (2, 3), (4, 3)),
+    ):
+        yield refusal("Einsum", *(scalars(F, *shape) for shape in shapes), equation=equation)
+
+
 def _phaseless(columns: Array, others: Array | None = None) -> Array:
     """Each column times the adjoint of itself, or of the other's: what a sign or a phase does not change."""
     other = columns if others is None else others
@@ -338,4 +376,5 @@ CASES: list[Case] = [
     *bands(),
     *tridiagonals(),
     *matrix_functions(),
+    *sums_of_products(),
 ]

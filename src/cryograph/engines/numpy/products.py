@@ -97,14 +97,26 @@ def _einsum(ctx: Context, *inputs: Array, equation: bytes) -> Array:
     free = "".join(letter for letter in ascii_letters if letter not in text)
     rest = free[:longest]
     named = [_labels(p, x.ndim, rest) for p, x in zip(parts, inputs, strict=True)]
+    if longest and "..." not in result:
+        raise RunError(f"{text!r} does not say where the dimensions of '...' go")
     out = result.replace("...", rest)
+    once = "".join(dict.fromkeys(out))
     operands = [wide(x) for x in inputs]
     if len(inputs) > 2:
-        made = np.einsum(f"{','.join(named)}->{out}", *operands, optimize=True)
-        return given(ctx, made)
+        raise RunError(f"{text!r} has {len(inputs)} operands; one or two can be given")
     if len(inputs) == 1:
-        return given(ctx, np.einsum(f"{named[0]}->{out}", operands[0]))
-    return given(ctx, _contract(named[0], named[1], out, operands[0], operands[1]))
+        made = np.einsum(f"{named[0]}->{once}", operands[0])
+    else:
+        made = _contract(named[0], named[1], once, operands[0], operands[1])
+    return given(ctx, made if once == out else _on_diagonals(made, once, out))
+
+
+def _on_diagonals(x: Array, labels: str, out: str) -> Array:
+    """Zeros in the shape of `out`, with `x` where the indices of letters that repeat are equal."""
+    made = np.zeros([x.shape[labels.index(k)] for k in out], x.dtype)
+    places: dict[str, Array] = dict(zip(labels, np.indices(x.shape, sparse=True), strict=True))
+    made[tuple(places[k] for k in out)] = x
+    return made
 
 
 def _contract(a: str, b: str, out: str, x: Array, y: Array) -> Array:

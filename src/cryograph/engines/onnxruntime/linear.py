@@ -70,7 +70,7 @@ def einsum(g: Builder, step: Step, *inputs: Value, equation: bytes) -> Value:
     dots = {value.rank - len(term) + 3 for term, value in zip(terms, inputs, strict=True) if "..." in term}
     if len(dots) > 1:
         raise Refusal("an einsum whose ellipses stand for different numbers of dimensions has no form in ONNX")
-    for term in terms:
+    for term in (*terms, text.split("->")[1]):
         letters = term.replace("...", "")
         if len(set(letters)) != len(letters):
             raise Refusal("an einsum over a diagonal has no lowering to ONNX")
