@@ -12,6 +12,23 @@ _REASONS: dict[str, tuple[str, ...]] = {
         *("GetMinibatchSplitsWithPhysicalReplica", "GetMinibatchesInCsrWithPhysicalReplica"),
         *("GetStatsFromListOfSparseCoreCooTensors", "SortListOfSparseCoreCooTensors", "StoreMinibatchStatisticsInFdo"),
     ),
+    "has a kernel on GPUs only, with which it cannot be compared": (
+        *("CTCLossV2", "QuantizedReluX", "CudnnRNN", "CudnnRNNV2", "CudnnRNNV3", "CudnnRNNParamsSize"),
+        *("CudnnRNNBackprop", "CudnnRNNBackpropV2", "CudnnRNNBackpropV3", "CudnnRNNCanonicalToParams"),
+        *("CudnnRNNCanonicalToParamsV2", "CudnnRNNParamsToCanonical", "CudnnRNNParamsToCanonicalV2"),
+    ),
+    "is a fused kernel of oneDNN, into which Intel's tools rewrite a quantised graph": (
+        *("QuantizedConv2DAndRelu", "QuantizedConv2DAndReluAndRequantize", "QuantizedConv2DAndRequantize"),
+        *("QuantizedConv2DPerChannel", "QuantizedConv2DWithBias", "QuantizedConv2DWithBiasAndRelu"),
+        *("QuantizedConv2DWithBiasAndReluAndRequantize", "QuantizedConv2DWithBiasAndRequantize"),
+        *("QuantizedConv2DWithBiasSignedSumAndReluAndRequantize", "QuantizedConv2DWithBiasSumAndRelu"),
+        *("QuantizedConv2DWithBiasSumAndReluAndRequantize", "QuantizedDepthwiseConv2D"),
+        *("QuantizedDepthwiseConv2DWithBias", "QuantizedDepthwiseConv2DWithBiasAndRelu"),
+        *("QuantizedDepthwiseConv2DWithBiasAndReluAndRequantize", "QuantizedMatMulWithBias"),
+        *("QuantizedMatMulWithBiasAndDequantize", "QuantizedMatMulWithBiasAndRelu"),
+        *("QuantizedMatMulWithBiasAndReluAndRequantize", "QuantizedMatMulWithBiasAndRequantize"),
+        *("RequantizationRangePerChannel", "RequantizePerChannel"),
+    ),
     "asks a store of boosted trees, which TensorFlow 2.21 has no kernels to fill": (
         *("IsBoostedTreesEnsembleInitialized", "IsBoostedTreesQuantileStreamResourceInitialized"),
     ),
@@ -21,6 +38,18 @@ _REASONS: dict[str, tuple[str, ...]] = {
     "configures how TensorFlow itself runs": (
         *("ExperimentalStatsAggregatorHandle", "ExperimentalThreadPoolHandle", "FileSystemSetConfiguration"),
         *("GetOptions", "StatsAggregatorHandle", "StatsAggregatorHandleV2"),
+    ),
+    "belongs to TensorFlow's input pipelines, at whose end a model is fed": (
+        *("CompressElement", "ComputeBatchSize", "DummySeedGenerator", "GetElementAtIndex", "MapDefun"),
+        *("UncompressElement", "WindowOp"),
+    ),
+    "is put in by TensorFlow's own compiler while it runs, and stands in no file": ("FakeParam", "For"),
+    "is registered, and made by no function of TensorFlow's": ("Fact", "RefExit", "RefNextIteration"),
+    "gives other numbers each time": ("NonDeterministicInts",),
+    "decodes JPEG XL, for which no library is at hand": ("DecodeJxl",),
+    "reads files that are not among the model's": ("GenerateVocabRemapping", "LoadAndRemapMatrix"),
+    "keeps sparse tensors in a store of its own between runs": (
+        *("AddManySparseToTensorsMap", "AddSparseToTensorsMap", "TakeManySparseFromTensorsMap"),
     ),
 }
 

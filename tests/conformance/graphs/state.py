@@ -119,3 +119,25 @@ def handles_that_are_given_up() -> Built:
     with tf.control_dependencies([ops.disable_copy_on_read(v.handle)]):
         added = v.assign_add(x)
     return [x], [added + 0.0]
+
+
+@recipe([[1.5]])
+def references_handed_on() -> Built:
+    from tensorflow.python.ops import gen_array_ops
+
+    x = v1.placeholder(tf.float32, [])
+    v = v1.get_variable("v", initializer=[1.0, 2.0])
+    same = gen_array_ops.ref_identity(v._ref())
+    with tf.control_dependencies([v1.assign_add(v, tf.fill([2], x))]):
+        return [x], [same * x, v.read_value() + 0.0]
+
+
+@recipe([[[b"b", b"z"]]])
+def a_table_that_the_run_fills() -> Built:
+    from tensorflow.python.ops import gen_lookup_ops as lookup
+
+    keys = v1.placeholder(tf.string, [None])
+    table = lookup.hash_table_v2(tf.string, tf.int64, shared_name="filled")
+    filled = lookup.initialize_table_v2(table, tf.constant(["a", "b"]), tf.constant([5, 7], tf.int64))
+    with tf.control_dependencies([filled]):
+        return [keys], [lookup.lookup_table_find_v2(table, keys, tf.constant(-1, tf.int64))]
