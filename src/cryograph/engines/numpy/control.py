@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
 from ...base.errors import RunError
 from ...base.tensors import Array
+from .arrays import nothing
 from .context import Context, Rule
 
 
@@ -46,19 +48,23 @@ def scan(
     body = ctx.step.bodies["body"]
     stacked: list[Array | None] = [None] * len(each_turn)
     for turn in range(int(turns)):
-        made = ctx.run_body("body", [np.array(turn, np.int32), *values, *(x[turn] for x in read), *outer])
+        made = ctx.run_body("body", [np.array(turn, np.int32), *values, *(x[turn, ...] for x in read), *outer])
         values = made[:carried]
         for number, element in enumerate(made[carried:]):
             whole = stacked[number]
             if whole is None:
-                whole = stacked[number] = np.zeros((int(rows[number]), *element.shape), element.dtype)
+                whole = stacked[number] = _filled((int(rows[number]), *element.shape), element.dtype)
             whole[turn if each_turn[number] else 0] = element
     for number, name in enumerate(body.outputs[carried:]):
         if stacked[number] is None:  # no turn: what is not known of the shape is 0
             spec = body.specs[name]
             shape = [int(rows[number]), *(size or 0 for size in spec.shape or ())]
-            stacked[number] = np.zeros(shape, spec.dtype.numpy)
+            stacked[number] = _filled(shape, spec.dtype.numpy or np.dtype(object))
     return (*values, *(whole for whole in stacked if whole is not None))
+
+
+def _filled(shape: Sequence[int], dtype: np.dtype[Any]) -> Array:
+    return np.full(shape, nothing(dtype), dtype)
 
 
 def _assert(ctx: Context, condition: Array, *data: Array, summarize: int = 3) -> tuple[()]:
