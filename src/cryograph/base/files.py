@@ -322,9 +322,8 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
         return
     temporary = f"{name}.{secrets.token_hex(4)}.tmp"
     with file_errors(name, "write"):
-        out = open(temporary, "xb")  # noqa: SIM115 - closed below, before the rename
-        try:
-            with out:
+        try:  # around the opening too: Ctrl-C may come between any two steps
+            with open(temporary, "xb") as out:
                 yield out
                 out.flush()
                 os.fsync(out.fileno())
