@@ -13,6 +13,7 @@ A module's `RECIPES` are recorded as one family, see `tools/gen_graphs.py`.
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -90,6 +91,7 @@ def record(asked: Recipe) -> GraphCase:
     """Builds the graph and runs its turns in one session. Variables that are not initialised stay without a value."""
     with behaviour(asked.generation, asked.resources), tf.Graph().as_default() as graph:
         v1.set_random_seed(7)
+        random.seed(7)  # Keras draws the seeds of its initializers from here
         inputs, outputs = asked.build()
         variables = {v.op.name: v for v in v1.global_variables()}
         proto = numbered_anew(graph.as_graph_def()).SerializeToString(deterministic=True)
