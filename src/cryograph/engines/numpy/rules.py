@@ -59,8 +59,10 @@ from . import (
     spectra,
     stateless,
     tables,
+    templates,
     texts,
     tridiagonal,
+    unicode,
 )
 from .context import Rule
 
@@ -121,8 +123,10 @@ FAMILIES = (
     spectra,
     stateless,
     tables,
+    templates,
     texts,
     tridiagonal,
+    unicode,
 )
 
 RULES: dict[str, Rule] = {op: rule for family in FAMILIES for op, rule in family.RULES.items()}
