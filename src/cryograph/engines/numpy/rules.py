@@ -44,6 +44,7 @@ from . import (
     quantised_maths,
     ragged,
     random,
+    random_state,
     rare_functions,
     records,
     recurrent,
@@ -59,10 +60,8 @@ from . import (
     spectra,
     stateless,
     tables,
-    templates,
     texts,
     tridiagonal,
-    unicode,
 )
 from .context import Rule
 
@@ -108,6 +107,7 @@ FAMILIES = (
     quantised_maths,
     ragged,
     random,
+    random_state,
     rare_functions,
     records,
     recurrent,
@@ -123,10 +123,8 @@ FAMILIES = (
     spectra,
     stateless,
     tables,
-    templates,
     texts,
     tridiagonal,
-    unicode,
 )
 
 RULES: dict[str, Rule] = {op: rule for family in FAMILIES for op, rule in family.RULES.items()}
