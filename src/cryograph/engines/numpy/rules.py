@@ -60,8 +60,10 @@ from . import (
     spectra,
     stateless,
     tables,
+    templates,
     texts,
     tridiagonal,
+    unicode,
 )
 from .context import Rule
 
@@ -123,8 +125,10 @@ FAMILIES = (
     spectra,
     stateless,
     tables,
+    templates,
     texts,
     tridiagonal,
+    unicode,
 )
 
 RULES: dict[str, Rule] = {op: rule for family in FAMILIES for op, rule in family.RULES.items()}
