@@ -66,6 +66,7 @@ from . import (
     texts,
     tridiagonal,
     unicode,
+    uniform_quantisation,
 )
 from .context import Rule
 
@@ -133,6 +134,7 @@ FAMILIES = (
     texts,
     tridiagonal,
     unicode,
+    uniform_quantisation,
 )
 
 RULES: dict[str, Rule] = {op: rule for family in FAMILIES for op, rule in family.RULES.items()}
