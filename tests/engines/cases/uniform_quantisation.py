@@ -23,7 +23,16 @@ def both() -> Iterator[Case]:
         for axis in (0, 1, 2):
             size = x.shape[axis]
             scales, zeros = floats(size, low=0.1, high=2), np.arange(size, dtype=N)
-            yield case("UniformDequantize", x, scales, zeros, quantization_axis=axis, **said, **types)
+            # Along an axis TensorFlow's kernel loses the sign of the largest number of 32 bits.
+            yield case(
+                "UniformDequantize",
+                x // 2 if kind == "qint32" else x,
+                scales,
+                zeros,
+                quantization_axis=axis,
+                **said,
+                **types,
+            )
         yield refusal("UniformDequantize", x, F(-0.25), N(3), **said, **types)
         yield refusal("UniformDequantize", x, floats(2, low=1), N(3), **said, **types)
     x = floats(3, 4, 5, low=-9, high=9)
