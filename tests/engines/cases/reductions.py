@@ -143,6 +143,7 @@ def counts() -> Iterator[Case]:
         none = np.zeros((0,), dtype)
         for binary in (False, True):
             yield case("DenseBincount", ivec(1, 1, 3, 7), np.array(9, N), none, binary_output=binary)
+            yield case("DenseBincount", np.zeros(0, N), np.array(3, N), none, binary_output=binary)
             yield case("DenseBincount", ivec([1, 1, 0], [2, 2, 9]), np.array(4, N), none, binary_output=binary)
         yield case("DenseBincount", ivec(1, 1, 3, 7), np.array(5, N), values(dtype, 4))
         yield case("DenseBincount", ivec([1, 1], [2, 0]), np.array(3, N), values(dtype, 2, 2))

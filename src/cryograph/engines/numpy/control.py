@@ -54,7 +54,7 @@ def scan(
             whole = stacked[number]
             if whole is None:
                 whole = stacked[number] = _filled((int(rows[number]), *element.shape), element.dtype)
-            whole[turn if each_turn[number] else 0] = element
+            whole[turn if each_turn[number] else 0, ...] = element
     for number, name in enumerate(body.outputs[carried:]):
         if stacked[number] is None:  # no turn: what is not known of the shape is 0
             spec = body.specs[name]

@@ -126,7 +126,7 @@ def _countable(values: Array) -> Array:
 
 def _dense_bincount(ctx: Context, values: Array, size: Array, weights: Array, *, binary_output: bool = False) -> Array:
     """Bincount of a vector, or of each row of a matrix; values that are too large are left out."""
-    rows = _countable(values).reshape(-1, values.shape[-1]) if values.ndim else values.reshape(1, 1)
+    rows = np.atleast_2d(_countable(values))
     count = int(size)
     if count < 0:
         raise RunError(f"the size {count} is negative")
