@@ -132,7 +132,9 @@ KERAS: dict[str, Callable[[], Any]] = {
     "keras_lstm_last_only": lambda: LAYERS.LSTM(6, **INIT),
     "keras_lstm_product_by_product": lambda: LAYERS.LSTM(6, implementation=1, recurrent_activation="softsign", **INIT),
     "keras_lstm_hard": lambda: LAYERS.LSTM(6, recurrent_activation="hard_sigmoid", **INIT),
-    "keras_lstm_without_bias": lambda: LAYERS.LSTM(6, use_bias=False, kernel_initializer=_weights),
+    "keras_lstm_without_bias": lambda: LAYERS.LSTM(
+        6, use_bias=False, kernel_initializer=_weights, recurrent_initializer=_weights
+    ),
     "keras_lstm_backwards": lambda: LAYERS.LSTM(6, go_backwards=True, return_sequences=True, **INIT),
     "keras_lstm_time_first": lambda: LAYERS.LSTM(6, time_major=True, return_sequences=True, **INIT),
     "keras_gru": lambda: LAYERS.GRU(6, return_sequences=True, return_state=True, **INIT),
