@@ -26,6 +26,7 @@ FLOORS = {
     "transforms": 5,
     "program": 6,
     "engines": 7,
+    "grants": 7.5,
     "train": 8,
     "api": 9,
     "": 9.5,  # cryograph/__init__.py, the contents page

@@ -268,6 +268,28 @@ def remove_file(path: Path) -> None:
             os.unlink(name)
 
 
+def move_file(source: Path, target: Path) -> None:
+    """Gives a file another name, in the place of what stands there."""
+    old, new = os.fspath(source), os.fspath(target)
+    with file_errors(old, "rename"):
+        if is_remote(old) or is_remote(new):
+            fs, inner = _remote(old)
+            fs.mv(inner, _remote(new)[1])
+        else:
+            os.replace(old, new)
+
+
+def remove_empty_dir(path: Path) -> None:
+    """Removes a directory; nothing happens when it is not there or holds something."""
+    name = os.fspath(path)
+    with contextlib.suppress(OSError):
+        if is_remote(name):
+            fs, inner = _remote(name)
+            fs.rmdir(inner)
+        else:
+            os.rmdir(name)
+
+
 def modified_time(path: Path) -> float:
     """When a file was last written, in seconds since 1970; 0 where a remote store does not say."""
     name = os.fspath(path)

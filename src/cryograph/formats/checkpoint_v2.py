@@ -286,7 +286,7 @@ def write_bundle(
         _to_disk(prefix, index)
         if is_file(index_path(prefix)):
             remove_file(index_path(prefix))
-    _remove_other_shards(prefix, len(shards))
+    remove_other_shards(prefix, len(shards))
 
 
 def _to_disk(prefix: str, out: IO[bytes]) -> None:
@@ -296,7 +296,7 @@ def _to_disk(prefix: str, out: IO[bytes]) -> None:
         os.fsync(out.fileno())
 
 
-def _remove_other_shards(prefix: str, count: int) -> None:
+def remove_other_shards(prefix: str, count: int) -> None:
     """Removes the data files of a former checkpoint of that prefix that had another number of them."""
     base = re.split(r"[/\\]", prefix)[-1]
     directory = prefix[: len(prefix) - len(base)] or "."
