@@ -48,11 +48,23 @@ def test_what_only_looks_like_it_is_left(name: str) -> None:
     assert not {"LayerNormalization", "Gelu", "FastGelu"} & {node.op for node in graph.nodes}
 
 
-def test_attention_has_no_einsum() -> None:
-    case = CASES["attention"]
+@pytest.mark.parametrize(
+    ("name", "products"),
+    [("", 4), ("_of_wide_values", 4), ("_causal", 4), ("_masked", 4), ("_of_bert", 3)],
+)
+def test_attention_is_one_operator(name: str, products: int) -> None:
+    case = CASES[f"attention{name}"]
     graph = lowered(build_program(case.document(), case.outputs, case.inputs, fold=fold))
-    assert [node.op for node in graph.nodes].count("MatMul") == 6
-    assert "Einsum" not in {node.op for node in graph.nodes}
+    ops = [node.op for node in graph.nodes]
+    assert ops.count("MultiHeadAttention") == 1
+    assert ops.count("MatMul") == products  # of queries, keys, values and the output
+    assert not {"Einsum", "Softmax", "Transpose"} & set(ops)
+
+
+def test_attention_with_one_batch_of_queries_is_left() -> None:
+    case = CASES["attention_of_one_query"]
+    graph = lowered(build_program(case.document(), case.outputs, case.inputs, fold=fold))
+    assert "MultiHeadAttention" not in {node.op for node in graph.nodes}
 
 
 def test_the_runtime_has_no_gelu_of_doubles() -> None:

@@ -59,6 +59,30 @@ def _other_mean(x: Any) -> Any:
     return tf.nn.batch_normalization(x, mean * 2.0, variance, _weights([12]), _weights([12]) + 1.0, 1e-6)
 
 
+def _bert(x: Any) -> Any:
+    """As BERT of 2018 writes it: reshaped, transposed, a product with a factor behind it, a mask that is added."""
+    batch = tf.shape(x)[0]
+    flat = tf.reshape(x, [-1, 12])
+
+    def heads(shift: float) -> Any:
+        made = tf.matmul(flat, _weights([12, 12]) + shift) + _weights([12])
+        return tf.transpose(tf.reshape(made, [batch, 5, 3, 4]), [0, 2, 1, 3])
+
+    mask = tf.cast(tf.reduce_sum(x, -1) > 2.0, tf.float32)[:, None, None, :]
+    scores = tf.matmul(heads(0.1), heads(0.2), transpose_b=True) * 0.5 + (1.0 - mask) * -10000.0
+    context = tf.matmul(tf.nn.softmax(scores), heads(0.3))
+    return tf.reshape(tf.transpose(context, [0, 2, 1, 3]), [-1, 12])
+
+
+def _of_one_query(x: Any) -> Any:
+    """Not for the kernel: the queries are the same for all of a batch, and are broadcast."""
+    queries = tf.reshape(tf.matmul(tf.reduce_mean(x, 0), _weights([12, 12])), [1, 5, 3, 4])
+    keys = tf.reshape(tf.matmul(tf.reshape(x, [-1, 12]), _weights([12, 12])), [-1, 5, 3, 4])
+    scores = tf.matmul(tf.transpose(queries, [0, 2, 1, 3]), tf.transpose(keys, [0, 2, 3, 1])) / 2.0
+    context = tf.matmul(tf.nn.softmax(scores), tf.transpose(keys, [0, 2, 1, 3]))
+    return tf.transpose(context, [0, 2, 1, 3])
+
+
 _EVEN = tf_keras.initializers.RandomUniform(-0.5, 0.5, seed=3)
 _INIT: dict[str, Any] = {"gamma_initializer": _weights, "beta_initializer": _weights}
 
@@ -82,6 +106,13 @@ FORMS: dict[str, Callable[[Any], Any]] = {
     "almost_gelu_of_another": lambda x: 0.5 * x * (1.0 + tf.math.erf(tf.abs(x) / np.float32(np.sqrt(2.0)))),
     "dense": lambda x: LAYERS.Dense(7, kernel_initializer=_weights, bias_initializer=_weights)(x),
     "attention": lambda x: LAYERS.MultiHeadAttention(3, 4, kernel_initializer=_EVEN)(x, x),
+    "attention_of_wide_values": lambda x: LAYERS.MultiHeadAttention(3, 4, 6, kernel_initializer=_EVEN)(x, x),
+    "attention_causal": lambda x: LAYERS.MultiHeadAttention(3, 4, kernel_initializer=_EVEN)(x, x, use_causal_mask=True),
+    "attention_masked": lambda x: LAYERS.MultiHeadAttention(3, 4, kernel_initializer=_EVEN)(
+        x, x, attention_mask=(tf.reduce_sum(x, -1) > 2.0)[:, None, :]
+    ),
+    "attention_of_bert": _bert,
+    "attention_of_one_query": _of_one_query,
 }
 
 for _name, _make in FORMS.items():

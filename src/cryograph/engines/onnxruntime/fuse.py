@@ -2,7 +2,7 @@
 
 1. Zeros padded around a picture become the padding of the convolution behind them, also with a transpose between.
 2. The same before a maximum pool, when nothing in the picture is negative: then zeros and nothing are the same.
-3. What transformers are made of (see `transformers`).
+3. What transformers are made of (see `transformers`), and attention of several heads (see `attention`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ from collections.abc import Callable
 
 from ...base.dtypes import DType
 from ...base.shapes import Shape
-from ...base.tensors import Array
+from ...base.tensors import Array, Tensor
+from .attention import attention
 from .transformers import flat_product, gelu, layer_norm
 from .values import OnnxGraph, OnnxNode
 
@@ -22,6 +23,11 @@ class Neighbours:
     def __init__(self, graph: OnnxGraph) -> None:
         self._graph = graph
         self._maker = {name: node for node in graph.nodes for name in node.outputs}
+
+    def hold(self, name: str, array: Array) -> str:
+        """Adds a constant, and gives its name."""
+        self._graph.constants[name] = Tensor.of(array)
+        return name
 
     def maker(self, name: str) -> OnnxNode | None:
         """The node that gives a value."""
@@ -97,6 +103,7 @@ REWRITES: tuple[tuple[str, Rewrite], ...] = (
     ("Add", layer_norm),  # 3
     ("Mul", gelu),  # 3
     ("Reshape", flat_product),  # 3
+    ("Transpose", attention),  # 3
 )
 
 
@@ -105,6 +112,7 @@ def fuse(graph: OnnxGraph) -> OnnxGraph:
     rewrites: dict[str, list[Rewrite]] = {}
     for op, rewrite in REWRITES:
         rewrites.setdefault(op, []).append(rewrite)
+    graph = OnnxGraph(graph.inputs, graph.outputs, graph.nodes, dict(graph.constants), graph.known)
     neighbours = Neighbours(graph)
     nodes: list[OnnxNode] = []
     for node in graph.nodes:
