@@ -47,11 +47,17 @@ AREAS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Linear algebra and special functions",
         ("factorings", "solvers", "tridiagonal", "matrices", "rare_functions", "special", "spectra"),
     ),
-    "quantised": ("Quantised numbers", ("quantised", "quantised_maths", "fake_quantisation", "uniform_quantisation")),
+    "quantised": (
+        "Quantised numbers",
+        ("quantised", "quantised_images", "quantised_maths", "fake_quantisation", "uniform_quantisation"),
+    ),
     "random": ("Random numbers", ("random", "random_state", "stateless", "samplers", "gammas")),
     "training": (
         "Gradients and optimizers",
-        ("filter_grads", "image_grads", "norm_grads", "pool_grads", "fractional_pools", "optimizers", "losses", "ctc"),
+        (
+            *("filter_grads", "image_grads", "norm_grads", "pool_grads", "recurrent_grads", "segment_grads"),
+            *("fractional_pools", "optimizers", "losses", "ctc", "beams"),
+        ),
     ),
 }
 """What most converters have next to nothing of has a page of its own."""

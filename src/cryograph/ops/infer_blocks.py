@@ -126,6 +126,17 @@ def _lstm_block_grad(call: Call) -> Result:
     return [call.ranked(i, rank) for i, rank in enumerate((3, 2, 2, 2, 1, 1, 1, 1), 1)]
 
 
+def _lstm_cell_grad(call: Call) -> Result:
+    """For the state before, for the sums of the four gates, and for the peepholes."""
+    state = call.ranked(1, 2)
+    return [state, (state[0], mul(state[1], 4)), *(call.ranked(i, 1) for i in (4, 5, 6))]
+
+
+def _gru_cell_grad(call: Call) -> Result:
+    x, state = call.ranked(0, 2), call.ranked(1, 2)
+    return [x, state, state, (state[0], mul(state[1], 2))]
+
+
 def _gru_cell(call: Call) -> Result:
     x, state = call.ranked(0, 2), call.ranked(1, 2)
     gates = (merge_dim(x[0], state[0]), state[1])
@@ -183,7 +194,9 @@ INFER: dict[str, Rule] = {
     "CudnnRNNV3": _cudnn_rnn,
     "Dequantize": same_as_input,
     "GRUBlockCell": _gru_cell,
+    "GRUBlockCellGrad": _gru_cell_grad,
     "LSTMBlockCell": _lstm_cell,
+    "LSTMBlockCellGrad": _lstm_cell_grad,
     "QuantizeV2": _quantize,
     "QuantizedAdd": _quantized_binary,
     "QuantizedAvgPool": _quantized_pool,

@@ -174,6 +174,11 @@ def _sparse_segment_grad(call: Call) -> Result:
     return [None if data is None else (call.scalar(3), *data[1:])]
 
 
+def _sparse_segment_grad_v2(call: Call) -> Result:
+    data = call.at_least(0, 1)
+    return [None if data is None else (None, *data[1:]), (None,)]
+
+
 def _unsorted_segment(call: Call) -> Result:
     data, ids, count = call.shape(0), call.shape(1), call.scalar(2)
     if data is None or ids is None:
@@ -330,12 +335,15 @@ INFER: dict[str, Rule] = {
     "SparseBincount": _sparse_bincount,
     "SparseSegmentMean": _sparse_segment,
     "SparseSegmentMeanGrad": _sparse_segment_grad,
+    "SparseSegmentMeanGradV2": _sparse_segment_grad_v2,
     "SparseSegmentMeanWithNumSegments": _sparse_segment_with_count,
     "SparseSegmentSqrtN": _sparse_segment,
     "SparseSegmentSqrtNGrad": _sparse_segment_grad,
+    "SparseSegmentSqrtNGradV2": _sparse_segment_grad_v2,
     "SparseSegmentSqrtNWithNumSegments": _sparse_segment_with_count,
     "SparseSegmentSum": _sparse_segment,
     "SparseSegmentSumGrad": _sparse_segment_grad,
+    "SparseSegmentSumGradV2": _sparse_segment_grad_v2,
     "SparseSegmentSumWithNumSegments": _sparse_segment_with_count,
     "StridedSlice": _strided_slice,
     "StridedSliceGrad": _strided_slice_grad,

@@ -135,6 +135,14 @@ def _sparse_cross(call: Call) -> Result:
     return [(None, 2), (None,), (2,)]
 
 
+def _sparse_add_grad(call: Call) -> Result:
+    return [(call.ranked(1, 2)[0],), (call.ranked(2, 2)[0],)]
+
+
+def _sparse_slice_grad(call: Call) -> Result:
+    return [(call.ranked(1, 2)[0],)]
+
+
 def _sparse_fill_grad(call: Call) -> Result:
     return [(call.ranked(0, 1)[0],), ()]
 
@@ -264,6 +272,7 @@ INFER: dict[str, Rule] = {
     "RaggedCountSparseOutput": _count_output,
     "RaggedCross": _ragged_cross,
     "RaggedFillEmptyRows": _ragged_fill,
+    "RaggedFillEmptyRowsGrad": _sparse_fill_grad,
     "RaggedGather": _ragged_gather,
     "RaggedRange": _ragged_range,
     "RaggedTensorFromVariant": _ragged_from_variant,
@@ -274,6 +283,7 @@ INFER: dict[str, Rule] = {
     "SerializeSparse": _serialize,
     "SetSize": _set_size,
     "SparseAdd": _sparse_add,
+    "SparseAddGrad": _sparse_add_grad,
     "SparseConcat": _sparse_concat,
     "SparseCountSparseOutput": _count_output,
     "SparseCross": _sparse_cross,
@@ -291,6 +301,7 @@ INFER: dict[str, Rule] = {
     "SparseReorder": _sparse_reorder,
     "SparseReshape": _sparse_reshape,
     "SparseSlice": _sparse_slice,
+    "SparseSliceGrad": _sparse_slice_grad,
     "SparseSoftmax": _sparse_softmax,
     "SparseSparseMaximum": _sparse_binary,
     "SparseSparseMinimum": _sparse_binary,

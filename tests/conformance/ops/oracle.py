@@ -65,6 +65,11 @@ def ask(case: Case) -> list[Array] | Refused:
         return _ask_turned(case)
     if case.op in ASKED_BY:
         return ASKED_BY[case.op](case)
+    return _ask_kernel(case)
+
+
+def _ask_kernel(case: Case) -> list[Array] | Refused:
+    """The answer of the op's own kernel, or of that of the op which is asked in its place."""
     if case.asked_as:
         asked = signature(case.asked_as)
         declared = {} if asked is None else asked.attrs
@@ -143,12 +148,70 @@ def _proposals(case: Case) -> list[Array] | Refused:
     return [boxes, chances]
 
 
+def _blank_last(case: Case) -> list[Array] | Refused:
+    """CTCLoss takes the last class for the blank, CTCLossV2 the first."""
+    scores, indices, values, lengths = case.inputs
+    made = ask(Case("CTCLoss", (np.roll(scores, -1, -1), indices, values - 1, lengths), case.attrs))
+    return made if isinstance(made, Refused) else [made[0], np.roll(made[1], 1, -1)]
+
+
+def _relu_of_six(case: Case) -> list[Array] | Refused:
+    """Up to 6, with the range in other units; those are taken that lose no digits."""
+    x, most, low, high = case.inputs
+    unit = np.float32(6) / most
+    made = ask(Case("QuantizedRelu6", (x, low * unit, high * unit), case.attrs))
+    return made if isinstance(made, Refused) else [made[0], made[1] / unit, made[2] / unit]
+
+
+def _compiled(case: Case) -> list[Array] | Refused:
+    """By TensorFlow's compiler, XLA."""
+    attrs = attrs_of(case)
+    types = input_types(case.op, attrs)
+    graph = _one_node(case, attrs, types)
+    del graph.node[: len(types)]  # the compiler takes no placeholders
+    proto = tf.compat.v1.GraphDef.FromString(graph.SerializeToString())
+    names = [f"in{number}:0" for number in range(len(types))]
+    results = [f"out:{number}" for number in range(number_of_outputs(case.op, attrs))]
+
+    @tf.function(jit_compile=True)
+    def run(*given: Any) -> Any:
+        return tf.import_graph_def(proto, dict(zip(names, given, strict=True)), results, name="")
+
+    try:
+        made = run(*(_fed(x, dtype) for x, dtype in zip(case.inputs, types, strict=True)))
+    except (tf.errors.OpError, ValueError) as error:
+        return Refused(str(error))
+    return [_held(part) for part in made]
+
+
+def _one_node(case: Case, attrs: dict[str, Any], types: Sequence[DType]) -> Any:
+    """A graph of placeholders `in0`, `in1` ... and the op as `out`."""
+    proto = pb.GraphDef()
+    for number, dtype in enumerate(types):
+        node = proto.node.add(name=f"in{number}", op="Placeholder")
+        node.attr["dtype"].CopyFrom(encode_attr(dtype)[0])
+    node = proto.node.add(name="out", op=case.op, input=[f"in{number}" for number in range(len(types))])
+    for name, value in attrs.items():
+        node.attr[name].CopyFrom(encode_attr(value)[0])
+    return proto
+
+
+def _approx_top_k(case: Case) -> list[Array] | Refused:
+    """The kernel takes the largest along the last dimension only, the compiler all."""
+    if case.attrs.get("reduction_dimension", -1) == -1 and case.attrs.get("is_max_k", True):
+        return _ask_kernel(case)
+    return _compiled(case)
+
+
 ASKED_BY: dict[str, Callable[[Case], list[Array] | Refused]] = {
+    "ApproxTopK": _approx_top_k,
+    "CTCLossV2": _blank_last,
     "FFTND": _transform_of_last,
     "GenerateBoundingBoxProposals": _proposals,
     "IFFTND": _transform_of_last,
     "IRFFTND": _transform_of_last,
     "MaxPoolGradGradWithArgmax": _grad_grad_of_largest,
+    "QuantizedReluX": _relu_of_six,
     "RFFTND": _transform_of_last,
 }
 """Ops without a CPU kernel, and how others are asked for the same answer."""
@@ -158,14 +221,8 @@ def _ask_old_graph(case: Case, version: int) -> list[Array] | Refused:
     """An op that newer graphs may not hold is asked in a graph of its time."""
     attrs = attrs_of(case)
     types = input_types(case.op, attrs)
-    proto = pb.GraphDef()
+    proto = _one_node(case, attrs, types)
     proto.versions.producer = version
-    for number, dtype in enumerate(types):
-        node = proto.node.add(name=f"in{number}", op="Placeholder")
-        node.attr["dtype"].CopyFrom(encode_attr(dtype)[0])
-    node = proto.node.add(name="out", op=case.op, input=[f"in{number}" for number in range(len(types))])
-    for name, value in attrs.items():
-        node.attr[name].CopyFrom(encode_attr(value)[0])
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         tf.import_graph_def(tf.compat.v1.GraphDef.FromString(proto.SerializeToString()), name="")
         fed = {f"in{number}:0": array for number, array in enumerate(case.inputs)}

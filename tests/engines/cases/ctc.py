@@ -24,10 +24,10 @@ def losses() -> Iterator[Case]:
     labels = ivec(0, 2, 2, 1, 0, 3)
     for kind in kernel_types("CTCLoss"):
         x = values(kind, 8, 3, 5, seed=2)
-        yield case("CTCLoss", x, indices, labels, ivec(8, 5, 3), tolerance=2e-5)  # long sums of small chances
+        yield case("CTCLoss", x, indices, labels, ivec(8, 5, 3))
     x = floats(8, 3, 5, seed=2)
-    yield case("CTCLoss", x, indices, labels, ivec(8, 5, 3), preprocess_collapse_repeated=True, tolerance=2e-5)
-    yield case("CTCLoss", x, indices, labels, ivec(2, 5, 3), ignore_longer_outputs_than_inputs=True, tolerance=2e-5)
+    yield case("CTCLoss", x, indices, labels, ivec(8, 5, 3), preprocess_collapse_repeated=True)
+    yield case("CTCLoss", x, indices, labels, ivec(2, 5, 3), ignore_longer_outputs_than_inputs=True)
     yield refusal("CTCLoss", x, indices, labels, ivec(2, 5, 3))
     yield refusal("CTCLoss", x, indices, labels + 3, ivec(8, 5, 3))
     yield refusal("CTCLoss", x, indices, labels, ivec(9, 5, 3))

@@ -99,6 +99,26 @@ def _top_k_v2(ctx: Context, x: Array, k: Array, *, sorted: bool = True) -> tuple
     return _top_k(x, int(k), index_dtype(ctx))
 
 
+def _approx_top_k(
+    ctx: Context,
+    x: Array,
+    *,
+    k: int,
+    reduction_dimension: int = -1,
+    recall_target: float = 0.95,
+    is_max_k: bool = True,
+    reduction_input_size_override: int = -1,
+    aggregate_to_topk: bool = True,
+) -> tuple[Array, Array]:
+    """The largest (or smallest) along a dimension, none of them missed, as TensorFlow has it on processors."""
+    if not -x.ndim <= reduction_dimension < x.ndim:
+        raise RunError(f"the dimension {reduction_dimension} is not one of {x.ndim}")
+    rows = np.moveaxis(x, reduction_dimension, -1)
+    _, best = _top_k(rows if is_max_k else -rows, k, np.int32)
+    made = np.take_along_axis(rows, best, -1)
+    return np.moveaxis(made, -1, reduction_dimension), np.moveaxis(best, -1, reduction_dimension)
+
+
 def _in_top_k(ctx: Context, predictions: Array, targets: Array, k: Array) -> Array:
     """Whether fewer than k classes have a larger score than the target. A score that is not finite forbids an answer,
     unless more than k larger ones came before it."""
@@ -126,6 +146,7 @@ def _nth_element(ctx: Context, x: Array, n: Array, *, reverse: bool = False) -> 
 
 
 RULES: dict[str, Rule] = {
+    "ApproxTopK": _approx_top_k,
     "InTopK": _in_top_k_v1,
     "InTopKV2": _in_top_k,
     "InvertPermutation": _invert_permutation,

@@ -136,6 +136,10 @@ def _bounded(most: float | None) -> Rule:
     return rule
 
 
+def _bounded_by(ctx: Context, x: Array, most: Array, low: Array, high: Array) -> Ranged:
+    return _cut(x, float(one(most, "the largest value")), *_ends(low, high))
+
+
 def _cut(x: Array, most: float | None, low: Any, high: Any) -> Ranged:
     made = np.maximum(x, x.dtype.type(within(level(0.0, low, high, x.dtype), x.dtype)))
     if most is not None:
@@ -281,5 +285,6 @@ RULES: dict[str, Rule] = {
     "QuantizedMul": _mul,
     "QuantizedRelu": _bounded(None),
     "QuantizedRelu6": _bounded(6.0),
+    "QuantizedReluX": _bounded_by,
     "QuantizedReshape": _reshape,
 }

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 
 from ...base.errors import RunError
 from ...base.tensors import Array
 from .context import Context, Rule
+from .sparse import fill_empty_rows_grad
 
 
 def check_splits(splits: Array, count: int) -> None:
@@ -163,18 +163,9 @@ def _fill_empty_rows(
     return everything[order], np.concatenate([values, fill])[order], empty, reverse[: len(rows)]
 
 
-def _fill_empty_rows_grad(ctx: Context, reverse: Array, gradient: Array) -> tuple[Array, Array]:
-    taken = np.zeros(len(gradient), bool)
-    if reverse.size and (reverse.min() < 0 or reverse.max() >= len(gradient)):
-        raise RunError("an element of the map is out of range")
-    taken[reverse] = True
-    left: Any = gradient[~taken].sum(dtype=gradient.dtype)
-    return gradient[reverse], np.asarray(left, gradient.dtype)
-
-
 RULES: dict[str, Rule] = {
     "RaggedFillEmptyRows": _fill_empty_rows,
-    "RaggedFillEmptyRowsGrad": _fill_empty_rows_grad,
+    "RaggedFillEmptyRowsGrad": fill_empty_rows_grad,
     "RaggedGather": _gather,
     "RaggedRange": _range,
     "RaggedTensorToSparse": _to_sparse,

@@ -74,12 +74,22 @@ def _slice(ctx: Context, indices: Array, values: Array, shape: Array, start: Arr
     return indices[inside] - start, values[inside], sizes.astype(np.int64)
 
 
+def _taken(gradient: Array, among: Array, wanted: Array) -> Array:
+    """The gradients of rows of indices, as they stand among others; zero for those that do not."""
+    both = np.unique(np.concatenate([among, wanted]), axis=0, return_inverse=True)[1].reshape(-1)
+    places = np.full(len(both), -1)
+    places[both[: len(among)]] = np.arange(len(among))
+    found = places[both[len(among) :]]
+    taken = gradient[np.maximum(found, 0)] if len(gradient) else np.zeros(len(found), gradient.dtype)
+    return np.where(found >= 0, taken, gradient.dtype.type(0))
+
+
 def _slice_grad(ctx: Context, gradient: Array, indices: Array, start: Array, made: Array) -> Array:
     """The gradient of the values that the slice kept; zero for the others."""
-    rows = {tuple(row): n for n, row in enumerate((made + start).tolist())}
-    places = np.array([rows.get(tuple(row), -1) for row in indices.tolist()], np.int64)
-    taken = gradient[np.maximum(places, 0)] if len(gradient) else np.zeros(len(places), gradient.dtype)
-    return np.where(places >= 0, taken, gradient.dtype.type(0))
+    check(made, gradient, start)
+    if indices.ndim != 2 or indices.shape[1] != len(start):
+        raise RunError(f"indices of {list(indices.shape)} do not fit a start of {len(start)} dimensions")
+    return _taken(gradient, made + start, indices)
 
 
 def _split(
@@ -152,8 +162,10 @@ def _fill_empty_rows(
     return everything[order], np.concatenate([values, fill])[order], empty, reverse[: len(indices)]
 
 
-def _fill_empty_rows_grad(ctx: Context, reverse: Array, gradient: Array) -> tuple[Array, Array]:
+def fill_empty_rows_grad(ctx: Context, reverse: Array, gradient: Array) -> tuple[Array, Array]:
     """For the elements that were there, and for the default: the sum of the others."""
+    if reverse.ndim != 1 or gradient.ndim != 1:
+        raise RunError(f"a map of {list(reverse.shape)} and gradients of {list(gradient.shape)} are no vectors")
     if reverse.size and (reverse.min() < 0 or reverse.max() >= len(gradient)):
         raise RunError("an element of the map is out of range")
     taken = np.zeros(len(gradient), bool)
@@ -181,13 +193,9 @@ def _add(
 
 def _add_grad(ctx: Context, gradient: Array, ai: Array, bi: Array, si: Array) -> tuple[Array, Array]:
     """The gradient of a sum for each of its parts, zero where the sum was left out."""
-    rows = {tuple(row): n for n, row in enumerate(si.tolist())}
-
-    def of(indices: Array) -> Array:
-        places = [rows.get(tuple(row), -1) for row in indices.tolist()]
-        return np.array([gradient[n] if n >= 0 else gradient.dtype.type(0) for n in places], gradient.dtype)
-
-    return of(ai), of(bi)
+    if any(part.ndim != 2 or part.shape[1] != si.shape[-1] for part in (ai, bi, si)) or gradient.shape != si.shape[:1]:
+        raise RunError(f"indices of {[list(part.shape) for part in (ai, bi, si)]} do not fit {len(gradient)} gradients")
+    return _taken(gradient, si, ai), _taken(gradient, si, bi)
 
 
 RULES: dict[str, Rule] = {
@@ -195,7 +203,7 @@ RULES: dict[str, Rule] = {
     "SparseAddGrad": _add_grad,
     "SparseConcat": _concat,
     "SparseFillEmptyRows": _fill_empty_rows,
-    "SparseFillEmptyRowsGrad": _fill_empty_rows_grad,
+    "SparseFillEmptyRowsGrad": fill_empty_rows_grad,
     "SparseReorder": _reorder,
     "SparseReshape": _reshape,
     "SparseSlice": _slice,

@@ -9,6 +9,7 @@ from ...base.tensors import Array
 from .context import Context, Rule
 
 F = np.float32
+_INT32 = (-(2**31), 2**31 - 1)
 
 
 def _laid(x: Array, part: Array, axis: int, what: str) -> Array:
@@ -63,7 +64,51 @@ def _dequantize(
     return np.asarray((x.astype(np.int32) - zero.astype(np.int32)).astype(F) * scale, F)  # wraps, as TensorFlow's does
 
 
+def _requantize(
+    ctx: Context,
+    x: Array,
+    input_scales: Array,
+    input_zero_points: Array,
+    output_scales: Array,
+    output_zero_points: Array,
+    *,
+    input_quantization_axis: int = -1,
+    input_quantization_min_val: int,
+    input_quantization_max_val: int,
+    output_quantization_axis: int = -1,
+    output_quantization_min_val: int,
+    output_quantization_max_val: int,
+) -> Array:
+    """From one scale to another, in fixed point with 31 bits behind the point. The limits of the input do nothing."""
+    axes = input_quantization_axis, output_quantization_axis
+    if min(axes) >= 0 and axes[0] != axes[1]:
+        raise RunError(f"the axes of the input, {axes[0]}, and of the output, {axes[1]}, are not the same")
+    _check(input_scales)
+    _check(output_scales)
+    scale, zero = (_laid(x, part, axes[0], what) for part, what in ((input_scales, "scale"),
+                   (input_zero_points, "zero point")))  # fmt: skip
+    new_scale, new_zero = (_laid(x, part, axes[1], what) for part, what in ((output_scales, "scale"),
+                           (output_zero_points, "zero point")))  # fmt: skip
+    factor, shift = _multiplier(scale.astype(np.float64) / new_scale)
+    moved = (x.astype(np.int32) - zero.astype(np.int32)).astype(np.int64)  # wraps at 32 bits
+    behind = 31 - shift
+    made = np.clip((moved * factor + (np.int64(1) << (behind - 1))) >> behind, *_INT32)
+    placed = (made + new_zero).astype(np.int32)
+    return np.asarray(np.clip(placed, output_quantization_min_val, output_quantization_max_val), ctx.dtype)
+
+
+def _multiplier(ratio: Array) -> tuple[Array, Array]:
+    """A positive number as a factor of 31 bits and a power of two."""
+    part, shift = np.frexp(ratio)
+    factor = np.floor(part * 2.0**31 + 0.5).astype(np.int64)
+    full = factor == 1 << 31
+    factor, shift = np.where(full, factor // 2, factor), (shift + full).astype(np.int64)
+    factor, shift = np.where(shift < -31, 0, factor), np.where(shift < -31, 0, shift)
+    return np.where(shift > 30, (1 << 31) - 1, factor), np.minimum(shift, 30)
+
+
 RULES: dict[str, Rule] = {
     "UniformDequantize": _dequantize,
     "UniformQuantize": _quantize,
+    "UniformRequantize": _requantize,
 }
