@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from ..base.dtypes import VARIANT
 from ..base.errors import RunError, UnsupportedError
 from ..base.tensors import Array
 from ..program.program import Program, Step
@@ -42,21 +43,33 @@ HEAVY = frozenset(
 """Ops that are always worth a session."""
 
 
+PATIENCE = 3
+"""How often in a row a piece is tried in vain, when numpy has the answer."""
+
+
 class Piece:
     """Some steps on ONNX Runtime. What the runtime finds at fault while it runs, numpy runs once more, for its answer
-    or for an error in the words of the step."""
+    or for an error in the words of the step. When it was numpy that answered `PATIENCE` times in a row, it does so from
+    then on."""
 
     def __init__(self, part: Program, session: Session) -> None:
         self.part = part
         self._session = session
         self._reference: Runner | None = None
         self._lock = threading.Lock()
+        self._in_vain = 0
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
+        if self._in_vain >= PATIENCE and self._reference is not None:
+            return self._reference(arrays)
         try:
-            return self._session(arrays)
+            made = self._session(arrays)
         except RunError as error:
-            return self._again(arrays, error)
+            made = self._again(arrays, error)
+            self._in_vain += 1
+        else:
+            self._in_vain = 0
+        return made
 
     def _again(self, arrays: Sequence[Array], error: RunError) -> list[Array]:
         with self._lock:
@@ -190,6 +203,7 @@ class _Plan:
             if index not in self._refused and (lowering.is_alias(index) or _is_cheap(program, step))
         }
         self._ends = set(results(program))
+        self._lists = _sharing_lists(program)
         self._readers: dict[str, list[int]] = {}
         for index, step in enumerate(program.steps):
             for name in step.inputs:
@@ -199,7 +213,7 @@ class _Plan:
     def pieces(self) -> dict[int, list[int]]:
         """The steps of each piece, by level. What is not worth a session stays on numpy, which may join other parts."""
         while True:
-            self._assign()
+            self._keep_lists_together()
             groups: dict[int, list[int]] = {}
             for index, level in enumerate(self.levels):
                 if level % 2:
@@ -210,6 +224,20 @@ class _Plan:
             for level in small:
                 self._refused.update(groups[level])
                 self._cheap.difference_update(groups[level])
+
+    def _keep_lists_together(self) -> None:
+        """Levels at which no list flows into a piece or out of it: numpy does all that is done to such a list."""
+        while True:
+            self._assign()
+            moved = False
+            for steps in self._lists:
+                refused = self._refused.intersection(steps)
+                if len(refused) < len(steps) and (refused or len({self.levels[index] for index in steps}) > 1):
+                    self._refused.update(steps)
+                    self._cheap.difference_update(steps)
+                    moved = True
+            if not moved:
+                return
 
     def _assign(self) -> None:
         steps = self.program.steps
@@ -257,6 +285,28 @@ class _Plan:
                 if name in self._ends or any(reader not in inside for reader in self._readers.get(name, ())):
                     given[name] = None
         return tuple(taken), tuple(given)
+
+
+def _sharing_lists(program: Program) -> list[list[int]]:
+    """The steps that make, change or read the same variants, which are lists for the most part."""
+    first: dict[str, int] = {}
+    parents: dict[int, int] = {}
+
+    def root(index: int) -> int:
+        while parents[index] != index:
+            parents[index] = parents[parents[index]]
+            index = parents[index]
+        return index
+
+    for index, step in enumerate(program.steps):
+        for name in (*step.inputs, *step.outputs):
+            if program.specs[name].dtype.base == VARIANT:
+                parents.setdefault(index, index)
+                parents[root(first.setdefault(name, index))] = root(index)
+    groups: dict[int, list[int]] = {}
+    for index in parents:
+        groups.setdefault(root(index), []).append(index)
+    return list(groups.values())
 
 
 def _elements(program: Program, name: str) -> int:

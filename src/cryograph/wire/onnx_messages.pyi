@@ -72,14 +72,25 @@ class TypeProto(Message):
             elem_type: int | None = ...,
             shape: TensorShapeProto | None = ...,
         ) -> None: ...
+    class Sequence(Message):
+        @property
+        def elem_type(self) -> TypeProto: ...
+        def __init__(
+            self,
+            *,
+            elem_type: TypeProto | None = ...,
+        ) -> None: ...
     @property
     def tensor_type(self) -> TypeProto.Tensor: ...
+    @property
+    def sequence_type(self) -> TypeProto.Sequence: ...
     def __init__(
         self,
         *,
         tensor_type: TypeProto.Tensor | None = ...,
+        sequence_type: TypeProto.Sequence | None = ...,
     ) -> None: ...
-    def WhichOneof(self, oneof_group: Literal["value"]) -> Literal["tensor_type"] | None: ...
+    def WhichOneof(self, oneof_group: Literal["value"]) -> Literal["tensor_type", "sequence_type"] | None: ...
 
 class ValueInfoProto(Message):
     name: str

@@ -13,7 +13,7 @@ from ...base.shapes import Shape, is_known, known
 from ...base.tensors import Array, Tensor
 from ...program.program import Program, Step
 from .kernels import supports
-from .values import ELEMENT_TYPES, MICROSOFT, OnnxGraph, OnnxNode, Refusal, Value
+from .values import ELEMENT_TYPES, MICROSOFT, Items, OnnxGraph, OnnxNode, Refusal, Value
 
 ABSENT = Value("", INT64)
 """Stands where an optional input is left out."""
@@ -61,15 +61,19 @@ class Builder:
         *inputs: Value,
         dtypes: Sequence[DType],
         shapes: Sequence[Shape] | None = None,
+        lists: Sequence[Items | None] | None = None,
         domain: str = "",
         **attrs: Any,
     ) -> list[Value]:
-        """Emits a node of several outputs. Attributes that are None are left out."""
-        kinds = [None if value.name == "" else value.dtype for value in inputs]
-        for dtype in [*(kind for kind in kinds if kind is not None), *dtypes]:
-            if dtype not in ELEMENT_TYPES:
+        """Emits a node of several outputs; `lists` says which of them are lists. Attributes that are None are left
+        out."""
+        held = lists or [None] * len(dtypes)
+        kinds = [None if value.name == "" or value.items is not None else value.dtype for value in inputs]
+        results = [None if items is not None else dtype for dtype, items in zip(dtypes, held, strict=True)]
+        for dtype in (*kinds, *results):
+            if dtype is not None and dtype not in ELEMENT_TYPES:
                 raise Refusal(f"ONNX Runtime does not take the dtype {dtype} here")
-        if not supports(op, kinds, dtypes[0], domain):
+        if not supports(op, kinds, results[0], domain):
             listed = ", ".join("-" if kind is None else kind.name for kind in kinds)
             raise Refusal(f"ONNX Runtime has no kernel for {op} on {listed}")
         names = [self.name() for _ in dtypes]
@@ -82,8 +86,8 @@ class Builder:
             taken.pop()
         self.nodes.append(OnnxNode(op, taken, names, given, domain))
         made = [
-            Value(name, dtype, shape)
-            for name, dtype, shape in zip(names, dtypes, shapes or [None] * len(names), strict=True)
+            Value(name, dtype, shape, None, items)
+            for name, dtype, shape, items in zip(names, dtypes, shapes or [None] * len(names), held, strict=True)
         ]
         for value in made:
             self.known[value.name] = value

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 from ...base.dtypes import BOOL, INT64
+from ...base.shapes import Shape
 from ...program.program import Program, Step
 from .builder import ABSENT, Builder, Table
-from .values import OnnxGraph, OnnxNode, Refusal, Value
+from .values import Items, OnnxGraph, OnnxNode, Refusal, Value
 
 
 def _condition(g: Builder, x: Value) -> Value:
@@ -29,7 +31,7 @@ def closed(g: Builder, graph: OnnxGraph) -> OnnxGraph:
             known = graph.known.get(name) or g.known.get(name)
             if known is None:
                 raise Refusal(f"nothing is known of {name!r}, which a body gives")
-            graph.known[own] = Value(own, known.dtype, known.shape)
+            graph.known[own] = replace(known, name=own, tensor=None)
             name = own
         seen.add(name)
         outputs.append(name)
@@ -41,9 +43,33 @@ def _branch(g: Builder, name: str, inputs: Sequence[Value]) -> OnnxGraph:
     return closed(g, g.body(name, inputs))
 
 
-def _dtypes(g: Builder, step: Step, name: str) -> list[Value]:
-    body = step.bodies[name]
-    return [Value("", body.specs[output].dtype.base, body.specs[output].shape) for output in body.outputs]
+def items_of(g: Builder, graph: OnnxGraph, name: str) -> Items | None:
+    """What a list that a body gives holds; None when it is no list."""
+    known = graph.known.get(name) or g.known.get(name)
+    return None if known is None else known.items
+
+
+def emitted(g: Builder, emit: Callable[[], Sequence[Value]], entries: Sequence[Value] = ()) -> OnnxGraph:
+    """What is emitted, as a graph of its own with these inputs."""
+    outside = len(g.nodes)
+    made = emit()
+    nodes = g.nodes[outside:]
+    del g.nodes[outside:]
+    known = {**g.known, **{value.name: value for value in (*made, *entries)}}
+    return closed(g, OnnxGraph([value.name for value in entries], [value.name for value in made], nodes, {}, known))
+
+
+def _results(g: Builder, step: Step, *branches: tuple[str, OnnxGraph]) -> list[Value]:
+    """What branches give. Lists must hold the same, whichever of them runs."""
+    program = step.bodies[branches[0][0]]
+    made = []
+    for place, output in enumerate(program.outputs):
+        spec = program.specs[output]
+        held = {items_of(g, graph, graph.outputs[place]) for _, graph in branches}
+        if len(held) > 1:
+            raise Refusal("branches give lists that hold different things")
+        made.append(Value("", spec.dtype.base, spec.shape, None, held.pop()))
+    return made
 
 
 def if_(
@@ -52,10 +78,11 @@ def if_(
     """Both branches see the values that they are given as those of the graph around them."""
     flag = _condition(g, condition)
     then, other = _branch(g, "then_branch", inputs), _branch(g, "else_branch", inputs)
-    kinds = _dtypes(g, step, "then_branch")
+    kinds = _results(g, step, ("then_branch", then), ("else_branch", other))
     if not kinds:
         return []
-    return g.ops("If", flag, dtypes=[k.dtype for k in kinds], then_branch=then, else_branch=other)
+    dtypes, lists = [k.dtype for k in kinds], [k.items for k in kinds]
+    return g.ops("If", flag, dtypes=dtypes, lists=lists, then_branch=then, else_branch=other)
 
 
 def case(g: Builder, step: Step, index: Value, *inputs: Value, branches: object = None) -> list[Value]:
@@ -63,20 +90,20 @@ def case(g: Builder, step: Step, index: Value, *inputs: Value, branches: object 
     if index.shape != ():
         raise Refusal("an index that is not known to be a scalar has no form in ONNX")
     count = len(step.bodies)
-    kinds = _dtypes(g, step, "branches:0")
-    graph = _branch(g, f"branches:{count - 1}", inputs)
+    branches = [_branch(g, f"branches:{number}", inputs) for number in range(count)]
+    kinds = _results(g, step, *((f"branches:{number}", branch) for number, branch in enumerate(branches)))
+    graph = branches[-1]
     if count == 1 or not kinds:
         g.nodes.extend(graph.nodes)
-        return [Value(name, k.dtype, k.shape) for name, k in zip(graph.outputs, kinds, strict=True)]
+        return [replace(k, name=name) for name, k in zip(graph.outputs, kinds, strict=True)]
     flags = [g.op("Equal", index, g.const(number, index.dtype), dtype=BOOL, shape=()) for number in range(count - 1)]
     for number in range(count - 2, 0, -1):
-        chosen = _branch(g, f"branches:{number}", inputs)
         names = [g.name() for _ in kinds]
-        node = OnnxNode("If", [flags[number].name], names, {"then_branch": chosen, "else_branch": graph})
-        known = {name: Value(name, k.dtype, k.shape) for name, k in zip(names, kinds, strict=True)}
+        node = OnnxNode("If", [flags[number].name], names, {"then_branch": branches[number], "else_branch": graph})
+        known = {name: replace(k, name=name) for name, k in zip(names, kinds, strict=True)}
         graph = OnnxGraph([], names, [node], {}, known)
-    first = _branch(g, "branches:0", inputs)
-    return g.ops("If", flags[0], dtypes=[k.dtype for k in kinds], then_branch=first, else_branch=graph)
+    dtypes, lists = [k.dtype for k in kinds], [k.items for k in kinds]
+    return g.ops("If", flags[0], dtypes=dtypes, lists=lists, then_branch=branches[0], else_branch=graph)
 
 
 def _invariant(body: Program) -> list[bool]:
@@ -88,32 +115,54 @@ def _invariant(body: Program) -> list[bool]:
     return [origin.get(out) == name for name, out in zip(body.inputs, body.outputs, strict=True)]
 
 
+MAX_TRIES = 3
+"""How often a loop's body is lowered until what is known of its lists holds before and after it."""
+
+
+def _common(a: Items | None, b: Items | None) -> Items | None:
+    """What two lists both hold."""
+    if a == b:
+        return a
+    if a is None or b is None or a.dtype != b.dtype or a.limit != b.limit:
+        raise Refusal("a list of a loop comes to hold something else")
+    shape: Shape = None
+    if a.shape is not None and b.shape is not None and len(a.shape) == len(b.shape):
+        shape = tuple(size if size == other else None for size, other in zip(a.shape, b.shape, strict=True))
+    return replace(a, shape=shape, said=False)
+
+
 def while_(g: Builder, step: Step, *inputs: Value, cond: object = None, body: object = None) -> list[Value]:
     """ONNX's Loop: the condition is asked once before it and at the end of each round."""
     program = step.bodies["body"]
     still = _invariant(program)
     before = g.body(
         "cond",
-        [
-            Value(x.name, x.dtype, x.shape if s else None, x.tensor if s else None)
-            for x, s in zip(inputs, still, strict=True)
-        ],
+        [x if s else replace(x, shape=None, tensor=None) for x, s in zip(inputs, still, strict=True)],
     )
     g.nodes.extend(before.nodes)
     carried: list[Value] = []
-    inner: list[Value] = []
-    for x, name, same in zip(inputs, program.inputs, still, strict=True):
-        if same:
-            inner.append(x)
-        else:
-            spec = program.specs[name]
-            carried.append(Value(g.name(), spec.dtype.base, spec.shape))
-            inner.append(carried[-1])
-    round_ = g.body("body", inner)
+    lists = [None if same else x.items for x, same in zip(inputs, still, strict=True)]
+    for _ in range(MAX_TRIES):
+        carried.clear()
+        inner: list[Value] = []
+        for x, name, same, held in zip(inputs, program.inputs, still, lists, strict=True):
+            if same:
+                inner.append(x)
+            else:
+                spec = program.specs[name]
+                carried.append(Value(g.name(), spec.dtype.base, spec.shape, None, held))
+                inner.append(carried[-1])
+        round_ = g.body("body", inner)
+        given = [None if same else items_of(g, round_, name) for name, same in zip(round_.outputs, still, strict=True)]
+        if given == lists:
+            break
+        lists = [_common(a, b) for a, b in zip(lists, given, strict=True)]
+    else:
+        raise Refusal("a list of a loop comes to hold something else")
     after_values = []
-    for name, output, x, same in zip(round_.outputs, program.outputs, inputs, still, strict=True):
+    for name, output, x, same, held in zip(round_.outputs, program.outputs, inputs, still, lists, strict=True):
         spec = program.specs[output]
-        after_values.append(x if same else Value(name, spec.dtype.base, spec.shape))
+        after_values.append(x if same else Value(name, spec.dtype.base, spec.shape, None, held))
     test = g.body("cond", after_values)
     count, go_on = g.name(), g.name()
     entries = [Value(count, INT64, ()), Value(go_on, BOOL, ()), *carried]
@@ -132,7 +181,8 @@ def while_(g: Builder, step: Step, *inputs: Value, cond: object = None, body: ob
     if not moving:
         raise Refusal("a loop that changes nothing has no form in ONNX")
     first = Value(before.outputs[0], BOOL, ())
-    made = iter(g.ops("Loop", ABSENT, first, *moving, dtypes=[x.dtype for x in moving], body=loop))
+    dtypes, kinds = [x.dtype for x in moving], [x.items for x in carried]
+    made = iter(g.ops("Loop", ABSENT, first, *moving, dtypes=dtypes, lists=kinds, body=loop))
     return [x if same else next(made) for x, same in zip(inputs, still, strict=True)]
 
 

@@ -10,6 +10,7 @@ import numpy as np
 from ...base.dtypes import BOOL, INT32, INT64, DType
 from ...base.shapes import Shape
 from ...program.program import Step
+from . import lists
 from .builder import Builder, Table, broadcast
 from .values import Refusal, Value
 
@@ -226,7 +227,7 @@ def atan2(g: Builder, step: Step, y: Value, x: Value) -> Value:
 def add_n(g: Builder, step: Step, *inputs: Value) -> Value:
     made = inputs[0]
     for value in inputs[1:]:
-        made = g.binary("Add", made, value)
+        made = g.binary("Add", made, value) if made.items is None else lists.added(g, made, value)
     return made
 
 

@@ -66,6 +66,15 @@ class Lowering:
         with np.errstate(all="ignore"):  # constants are worked out with IEEE numbers, as TensorFlow does
             for index, step in enumerate(program.steps):
                 self._lower(index, step)
+        if arguments is None:
+            self._keep_lists(program)
+
+    def _keep_lists(self, program: Program) -> None:
+        """Lists have a form of their own in ONNX, in which they do not leave it."""
+        leaving = {name for name in results(program) if self.values[name].items is not None}
+        for index, step in enumerate(program.steps):
+            if not leaving.isdisjoint(step.outputs):
+                self.refusals.setdefault(index, "a list of tensors leaves the program")
 
     def _lower(self, index: int, step: Step) -> None:
         shapes = [self.program.specs[name].shape for name in step.outputs]
@@ -96,7 +105,7 @@ class Lowering:
                 aliases[own] = renamed.get(value.name, value.name)
                 if value.tensor is not None:
                     builder.constants[value.name] = value.tensor
-            self.values[name] = Value(own, spec.dtype.base, _both(value.shape, spec.shape), value.tensor)
+            self.values[name] = Value(own, spec.dtype.base, _both(value.shape, spec.shape), value.tensor, value.items)
             builder.known[own] = self.values[name]
         if index not in self.refusals:
             for node in builder.nodes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    backprop,
     block_cells,
     choosing,
     colours,
@@ -12,6 +13,7 @@ from . import (
     images,
     indexing,
     linear,
+    lists,
     losses,
     moves,
     norms,
@@ -27,6 +29,7 @@ from . import (
 from .builder import Table
 
 FAMILIES = (
+    backprop,
     block_cells,
     choosing,
     colours,
@@ -36,6 +39,7 @@ FAMILIES = (
     images,
     indexing,
     linear,
+    lists,
     losses,
     moves,
     norms,

@@ -104,6 +104,9 @@ def _describe(proto: onnx.TensorProto, name: str, tensor: Tensor) -> None:
 def _add_value(proto: onnx.ValueInfoProto, name: str, known: Mapping[str, Value]) -> None:
     proto.name = name
     value = known.get(name)
+    if value is not None and value.items is not None:
+        proto.type.sequence_type.elem_type.tensor_type.elem_type = ELEMENT_TYPES[value.items.dtype]
+        return
     if value is None or value.dtype not in ELEMENT_TYPES:
         raise UnsupportedError(f"The value {name!r} has no dtype that ONNX Runtime takes.")
     kind = proto.type.tensor_type

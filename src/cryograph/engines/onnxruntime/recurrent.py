@@ -14,7 +14,7 @@ from ...program.cells import HARD_SIGMOID, Cell, Cells
 from ...program.program import Step
 from ...program.scans import SCAN
 from .builder import ABSENT, Builder, Table
-from .control import closed
+from .control import closed, emitted, items_of
 from .faults import RNN_LENGTHS, must_be_right
 from .values import OnnxGraph, Refusal, Value
 
@@ -152,17 +152,8 @@ def _if_any(
     """What `run` emits when `x` has elements, else what `rest` emits."""
     size = g.op("Size", x, dtype=INT64, shape=())
     some = g.op("Greater", size, g.const(0, INT64), dtype=BOOL, shape=())
-    then, other = _branch(g, run), _branch(g, rest)
+    then, other = emitted(g, run), emitted(g, rest)
     return g.ops("If", some, dtypes=[FLOAT32] * len(shapes), shapes=shapes, then_branch=then, else_branch=other)
-
-
-def _branch(g: Builder, emit: Callable[[], list[Value]]) -> OnnxGraph:
-    """What is emitted, as a graph of its own."""
-    outside = len(g.nodes)
-    outputs = [value.name for value in emit()]
-    nodes = g.nodes[outside:]
-    del g.nodes[outside:]
-    return closed(g, OnnxGraph([], outputs, nodes, {}, dict(g.known)))
 
 
 def _second_bias(cell: Cell, units: int) -> list[Array]:
@@ -184,7 +175,7 @@ def _loop(
     turn = g.cast(count, INT32)
     carried = []
     for x, name in zip(first, program.inputs[1:], strict=False):
-        carried.append(Value(g.name(), x.dtype, program.specs[name].shape))
+        carried.append(Value(g.name(), x.dtype, program.specs[name].shape, None, x.items))
     elements = [g.op("Gather", x, count, axis=0, shape=None if x.shape is None else x.shape[1:]) for x in read]
     entering = g.nodes[outside:]
     del g.nodes[outside:]
@@ -201,11 +192,21 @@ def _loop(
         ),
     )
     results = [program.specs[name] for name in program.outputs]
+    lists = [x.items for x in first] + [None] * (len(results) - len(first))
+    if lists != [items_of(g, round_, name) for name in round_.outputs]:
+        raise Refusal("a list of a loop comes to hold something else")
     specs = [(spec.dtype.base, spec.shape) for spec in results]
     shapes = [shape if i < len(first) or shape is None else (None, *shape) for i, (_, shape) in enumerate(specs)]
     most = g.op("Max", g.int64(turns), g.const(0, INT64), shape=())
     made = g.ops(
-        "Loop", most, g.const(True, BOOL), *first, dtypes=[dtype for dtype, _ in specs], shapes=shapes, body=graph
+        "Loop",
+        most,
+        g.const(True, BOOL),
+        *first,
+        dtypes=[dtype for dtype, _ in specs],
+        shapes=shapes,
+        lists=lists,
+        body=graph,
     )
     return made[: len(first)], made[len(first) :]
 

@@ -24,7 +24,10 @@ def reduced(g: Builder, op: str, x: Value, axes: Value, keep: bool) -> Value:
     """One of ONNX's reductions along axes that are constants; of all axes when there are none to name."""
     found: list[int] | None
     if axes.array is None:
-        raise Refusal("the axes of a reduction are not constants")
+        if (x.shape is not None and 0 in x.shape) or op in ("ReduceMax", "ReduceMin", "ReduceMean", "ReduceProd"):
+            raise Refusal("the axes of a reduction are not constants")
+        shape = (None,) * len(x.shape) if keep and x.shape is not None else None
+        return g.op(op, x, g.int64(axes), keepdims=int(keep), noop_with_empty_axes=1, shape=shape)
     if x.shape is None:
         raw = g.fixed_ints(axes, "the axes")
         if any(axis < 0 for axis in raw):

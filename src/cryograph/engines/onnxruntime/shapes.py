@@ -9,6 +9,7 @@ import numpy as np
 from ...base.dtypes import INT32, INT64, DType
 from ...base.shapes import Shape, is_known, known
 from ...program.program import Step
+from . import lists
 from .builder import Builder, Lowering, Table
 from .values import Refusal, Value
 
@@ -83,6 +84,8 @@ def fill(g: Builder, step: Step, dims: Value, value: Value) -> Value:
 
 def _full_like(number: int) -> Lowering:
     def lower(g: Builder, step: Step, x: Value) -> Value:
+        if x.items is not None and not number:
+            return lists.zeros(g, x)
         sizes = g.shape_of(x)
         if sizes.array is not None and np.prod(sizes.array, dtype=np.float64) <= 1024:
             return g.const(np.full(tuple(g.fixed_ints(sizes, "x")), number), x.dtype)

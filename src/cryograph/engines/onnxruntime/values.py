@@ -43,13 +43,29 @@ TYPE_NAMES: dict[DType, str] = {dtype: name for dtype, _, name in _TYPES}
 
 
 @dataclass(frozen=True, slots=True)
+class Items:
+    """What a list holds: elements of one dtype; what was said of their shape when it was made, None where that is not
+    known before the run (`said` is False then); and the most of them: a number, or the name of the int64 scalar that
+    holds it, below 0 for any number."""
+
+    dtype: DType
+    shape: Shape = None
+    said: bool = True
+    limit: int | str = -1
+
+
+@dataclass(frozen=True, slots=True)
 class Value:
-    """One value: its name in the ONNX graph, what is known of it, and its tensor when it is a constant."""
+    """One value: its name in the ONNX graph, what is known of it, and its tensor when it is a constant.
+
+    A list is a scalar of dtype variant, with `items`; in ONNX it is a sequence.
+    """
 
     name: str
     dtype: DType
     shape: Shape = None
     tensor: Tensor | None = None
+    items: Items | None = None
 
     @property
     def rank(self) -> int:
