@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from .formats.state import latest_checkpoint
     from .graph.graph import Graph
     from .graph.node import Node
+    from .train.session import Session
 
 __version__ = "0.1.0"
 
@@ -42,6 +43,7 @@ __all__ = [
     "Model",
     "Node",
     "Predictor",
+    "Session",
     "Summary",
     "Tensor",
     "__version__",
@@ -67,6 +69,7 @@ _HOMES = {
     "Model": "api.model",
     "Node": "graph.node",
     "Predictor": "api.predictor",
+    "Session": "train.session",
     "Summary": "api.inspection",
     "Tensor": "base.tensors",
     "bench": "api.benching",

@@ -11,11 +11,12 @@ from dataclasses import dataclass
 from numpy.typing import ArrayLike
 
 from ..base.errors import Error, InputError, MissingExtraError
+from ..base.feeding import fitted
 from ..base.tensors import Array
 from ..engines.engines import ENGINES
 from ..engines.fastest import measured
 from .model import Model
-from .predictor import Predictor, fitted
+from .predictor import Predictor
 from .values import random_feed
 
 

@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from ..base.errors import GraphError, InputError, UnsupportedError
+from ..base.feeding import Slot
 from ..base.files import Path
 from ..base.shapes import Shape
 from ..engines.engines import fold, prepare, write_onnx
@@ -20,6 +21,7 @@ from ..ops.ranking import one_choice, rank_outputs
 from ..program.build import build_program
 from ..program.dropout import without_dropout
 from ..program.program import Program
+from ..train.session import Session
 from ..transforms.extract import extract
 from ..transforms.freeze import freeze
 from ..transforms.import_graph import import_graph as import_graph_into
@@ -28,7 +30,7 @@ from ..transforms.sign import with_signature
 from ..transforms.strip import remove_device, rename, set_shapes, sort_by_execution_order, strip_default_attrs
 from ..transforms.strip_training import strip_training
 from ..transforms.unfreeze import Chooser, unfreeze
-from .predictor import Predictor, Slot, from_the_start
+from .predictor import Predictor, from_the_start
 
 
 class Model(Document):
@@ -134,6 +136,12 @@ class Model(Document):
         program, ins, outs = self._program(outputs, inputs, signature)
         prepared = prepare(program, engine)
         return Predictor(from_the_start(prepared.run, program), ins, outs, prepared.pieces)
+
+    def session(self, engine: str = "auto", initialize: bool = True) -> Session:
+        """This model with a memory: `run` sees what former runs wrote to variables and tables, and trains by the
+        graph's own train op. Use it as a context manager. With `initialize` what the model itself says is to be run
+        after loading is run."""
+        return Session(self, engine, initialize)
 
     def _program(
         self, outputs: Sequence[str] | str | None, inputs: Sequence[str] | str | None, signature: str | None

@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 
 from ..base.errors import FileError, InputError, UnknownNameError, nearest
+from ..base.feeding import Slot
 from ..base.files import Path, atomic_write, file_errors
 from ..base.images import IMAGE_SUFFIXES, read_image
 from ..base.shapes import Shape, show
 from ..base.tensors import Array, Tensor
 from ..graph.document import Document
-from .predictor import Slot
 
 RANDOM_SEED = 0
 FREE_SIZE = 1

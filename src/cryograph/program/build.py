@@ -26,7 +26,7 @@ from .draft import BRANCHES, LOOPS, Draft, Op
 from .fold import Fold
 from .holders import MISSING
 from .program import Program, Spec, State, Step
-from .resolve import StatePart, resolve
+from .resolve import Holds, StatePart, resolve
 from .settle import settle
 from .state import READING, WRITING
 from .structure import structure
@@ -66,14 +66,16 @@ def build_program(
     *,
     targets: Sequence[str] = (),
     all_state: bool = False,
+    holds: Holds | None = None,
 ) -> Program:
     """The program that computes `outputs` from `inputs`, both names of tensors (`node` or `node:0`).
 
     Any tensor may be an input: the graph is cut there. Without `inputs`, the placeholders that the outputs need are the
     inputs, in file order; a PlaceholderWithDefault that is no input takes its default. `fold` works out steps on
     constants. `targets` are nodes that are to be run though they give nothing (`init`, `train`). With `all_state` every
-    variable that is read is state, as a session wants it, not only those that are written; then their values may be
-    missing.
+    variable that is read is state, as a session wants it, not only those that are written, and random ops with seeds
+    draw from generators that are state; then their values may be missing. `holds` tells which have one as the run
+    begins; those that have a tensor, without it.
 
     UnknownNameError for a name that is not in the graph; InputError for inputs that are missing or given twice;
     MissingWeightsError when variables or tables have no values; GraphError, LimitError and UnsupportedError for what
@@ -91,7 +93,7 @@ def build_program(
     facts = _feed_facts(graph, feeds)
     draft = Caller(graph).read(wanted, feeds, run)
     structure(draft, graph.producer)
-    state = resolve(draft, document, all_state)
+    state = resolve(draft, document, all_state, holds)
     draft.results += [part.result for part in state]
     facts += [Fact(part.part.dtype, part.part.shape) for part in state]
     settled = settle(draft, facts, fold, graph.producer)

@@ -34,7 +34,7 @@ def facts_of(op: Op, inputs: Sequence[Fact], producer: int) -> list[Fact]:
         return special(op, inputs)
     handles = handle_places(op.op)
     if handles and op_has_effect(op.op):
-        return _state_facts(op, inputs, handles)
+        return _state_facts(op, inputs, handles, producer)
     known = signature(op.op)
     if known is None:
         return [UNKNOWN] * op.count
@@ -59,7 +59,7 @@ def handle_places(op: str) -> tuple[int, ...]:
     return tuple(i for i, arg in enumerate(known.inputs) if arg.is_ref or arg.dtype == RESOURCE)
 
 
-def _state_facts(op: Op, inputs: Sequence[Fact], handles: Sequence[int]) -> list[Fact]:
+def _state_facts(op: Op, inputs: Sequence[Fact], handles: Sequence[int], producer: int) -> list[Fact]:
     """A step that writes (see `state`): the new values are like the old ones, its own outputs follow."""
     known = signature(op.op)
     own: list[Fact] = []
@@ -68,7 +68,13 @@ def _state_facts(op: Op, inputs: Sequence[Fact], handles: Sequence[int]) -> list
             types = output_types(known, op.attrs)
         except Error:
             types = []
-        own = [Fact(dtype) for dtype in types if not dtype.is_ref]
+        found = [Fact(dtype.base) for dtype in types]
+        if len(inputs) == len(known.inputs):
+            try:
+                found = infer_call(Call(op.op, op.attrs, inputs, [dtype.base for dtype in types], producer))
+            except Contradiction:
+                pass
+        own = [fact for dtype, fact in zip(types, found, strict=False) if not dtype.is_ref]
     news = [Fact(fact.dtype, fact.shape) for fact in (inputs[i] for i in handles if i < len(inputs))]
     facts = [*news, *own]
     return facts if len(facts) == op.count else [UNKNOWN] * op.count

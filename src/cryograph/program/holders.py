@@ -101,7 +101,9 @@ class Holders:
         tensor = None if variable is None else variable.tensor
         dtype, shape = op.attrs.get("dtype"), op.attrs.get("shape")
         if tensor is not None:
-            part = Part(name, tensor.dtype, tensor.shape, tensor)
+            # What the node says, as another value may have another shape; a Variable of old with () says nothing.
+            said = shape if isinstance(shape, tuple) and (shape or not tensor.shape) else None
+            part = Part(name, tensor.dtype, said, tensor)
         else:
             known = dtype.base if isinstance(dtype, DType) else DTYPES[0]
             part = Part(name, known, shape if isinstance(shape, tuple) else None, None, "a variable without a value")

@@ -10,7 +10,7 @@ Afterwards control edges have no meaning any more and are gone.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from ..graph.document import Document
 from .arrays import ARRAYS, reserve
 from .draft import LOOPS, Draft, Op, in_order, index_of
 from .effects import op_has_effect
+from .generators import draw, generator
 from .holders import HOLDER_OPS, MISSING, Holder, Holders, Part
 from .kept_arrays import GRADIENTS, KEPT_ARRAYS, are_kept, begin, gradient, kept_array, root_of
 from .stacks import STACKS, empty, stack
@@ -43,19 +44,28 @@ class StatePart:
     result: str
 
 
-def resolve(draft: Draft, document: Document, all_state: bool = False) -> list[StatePart]:
+Holds = Callable[[Part], bool]
+"""Whether a part has a value when the run begins."""
+
+
+def resolve(draft: Draft, document: Document, all_state: bool = False, holds: Holds | None = None) -> list[StatePart]:
     """Resolves the handles of a draft, which is changed, and gives its state in the order in which it is met.
 
-    With `all_state` whatever is read is state, also what nothing writes.
+    With `all_state` whatever is read is state, also what nothing writes, and so are the generators of random ops that
+    have seeds. Without `holds` a part has a value when it has a tensor.
     """
     ops = [op for inner in draft.drafts() for op in inner.ops.values()]
-    resolver = _Resolver(Holders(document), are_kept(op.op for op in ops))
+    resolver = _Resolver(Holders(document), are_kept(op.op for op in ops), all_state, holds or _has_tensor)
     if all_state or resolver.keeps_arrays or any(map(_may_write, ops)):
         touched, written = resolver.touched(draft, {})
         resolver.state = (touched if all_state else written) | resolver.own
     walk = _Walk(resolver, draft, {}, {}, is_top=True)
     walk.run()
     return [StatePart(part, value, walk.current[part.name]) for part, value in walk.entries]
+
+
+def _has_tensor(part: Part) -> bool:
+    return part.tensor is not None
 
 
 def _may_write(op: Op) -> bool:
@@ -68,9 +78,11 @@ class _Resolver:
     `own` are the parts that come into being in a draft, as stacks do. `gradients` are those of each array, by its name.
     """
 
-    def __init__(self, holders: Holders, keeps_arrays: bool) -> None:
+    def __init__(self, holders: Holders, keeps_arrays: bool, keeps_generators: bool, holds: Holds) -> None:
         self.holders = holders
         self.keeps_arrays = keeps_arrays
+        self.keeps_generators = keeps_generators
+        self.holds = holds
         self.state: set[str] = set()
         self.own: set[str] = set()
         self.gradients: dict[str, dict[str, Part]] = {}
@@ -83,6 +95,11 @@ class _Resolver:
         if op.op in TEMPORARIES:
             return self.holders.note(temporary(op))
         return self.holders.note(kept_array(op)) if self.keeps_arrays and op.op in KEPT_ARRAYS else None
+
+    def generator(self, op: Op) -> Holder | None:
+        """The generator that a random op draws from, where it is state."""
+        found = generator(op) if self.keeps_generators else None
+        return None if found is None else self.holders.note(found)
 
     def gradient(self, op: Op, array: Holder) -> Holder:
         """What an op that asks for the gradient of an array gives the handle of."""
@@ -110,6 +127,11 @@ class _Resolver:
                 continue
             if op.op in ARRAYS:
                 tokens[f"{op.key}:0"] = _array(op)
+                continue
+            drawn = self.generator(op)
+            if drawn is not None:
+                touched.add(drawn.name)
+                written.add(drawn.name)
                 continue
             holders = [tokens.get(value) for value in op.inputs]
             if not any(holders) and not op.bodies:
@@ -259,6 +281,10 @@ class _Walk:
         if op.bodies:
             self._with_bodies(op, holders)
             return
+        drawn = self._resolver.generator(op)
+        if drawn is not None:
+            draw(self, op, [self._name(value) for value in op.inputs], drawn)
+            return
         if not any(holders):
             if self._names:
                 op.inputs = [self._names.get(value, value) for value in op.inputs]
@@ -324,8 +350,8 @@ class _Walk:
         self.current[part.name] = value
 
     def has_value(self, part: Part) -> bool:
-        """Whether a part has a tensor, or was assigned before."""
-        return part.tensor is not None or part.name in self._assigned
+        """Whether a part had a value on entry, or was assigned before."""
+        return part.name in self._assigned or self._resolver.holds(part)
 
     def constant(self, key: str, tensor: Tensor) -> str:
         """A value that is a constant."""
@@ -375,6 +401,7 @@ class _Walk:
         for body, inner in bodies:
             own = [body.unique(f"{part.name}/state") + ":0" for part in parts]
             walk = _Walk(self._resolver, body, inner, dict(zip((p.name for p in parts), own, strict=True)))
+            walk._assigned |= self._assigned
             walk.run()
             body.inputs += own
             walks.append(walk)

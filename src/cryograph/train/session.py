@@ -1,0 +1,167 @@
+"""A session: a model with state, which runs change and the next run sees."""
+
+from __future__ import annotations
+
+import dataclasses
+import threading
+from collections import OrderedDict
+from collections.abc import Hashable, Mapping, Sequence
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from ..base.errors import InputError, MissingWeightsError
+from ..base.feeding import Slot, fitted
+from ..base.tensors import Array, Tensor
+from ..graph.document import Document
+from ..graph.node import Port
+from ..program.program import State
+from .compiling import Compiled, compiled
+from .fetching import key_of, nested, resolved
+from .initialising import fillers, initialisers, starting
+from .store import Store
+
+MAX_COMPILED = 64
+"""The most kinds of runs that a session keeps ready; the one that was not used for the longest time gives way."""
+
+
+class Session:
+    """What `Model.session` gives: variables, tables and random generators live here and change from run to run.
+
+        with model.session() as s:
+            loss, _ = s.run(["loss", "train"], {"x": x, "y": y})
+
+    It begins with the values that the model holds; the model's own initialisers of tables and of local variables are
+    run. A run that fails changes nothing. Runs from several threads are safe: those that write come one after the
+    other, those that only read see the state between two writes.
+    """
+
+    def __init__(self, document: Document, engine: str = "auto", initialize: bool = True) -> None:
+        self._document = document
+        self._engine = engine
+        self._store = Store()
+        self._store.begin({name: variable.tensor for name, variable in document.variables.items()})
+        self._ready: OrderedDict[Hashable, Compiled] = OrderedDict()
+        self._lock = threading.Lock()
+        self._writing = threading.RLock()
+        self._is_open = True
+        self._filled: set[str] = set()
+        if initialize:
+            for name in starting(document):
+                self.run(f"^{name}")
+
+    def run(self, fetches: Any, feeds: Mapping[Any, Any] | None = None) -> Any:
+        """Runs what is fetched and gives the answers in the same nest.
+
+        `fetches` is a name or a nest of lists, tuples, named tuples and dicts of names: of tensors (`node:0`), or bare
+        (`node`: its first output; None for an operation that gives nothing). A Node is run as an operation. `feeds`
+        are values for any tensors. Scalars come back as numpy's scalars, strings as bytes.
+
+        Only what the fetches need is run, in the order that TensorFlow keeps. InputError for feeds that do not fit;
+        MissingWeightsError when a variable is read that has no value.
+        """
+        plan = self._plan(fetches, feeds or {})
+        given = [fitted(value, slot) for value, slot in zip((feeds or {}).values(), plan.feeds, strict=True)]
+        if not plan.writes:
+            answers = plan.run([*given, *self._store.read(plan.reads)])  # type: ignore[list-item]
+        else:
+            with self._writing:
+                answers = plan.run([*given, *self._store.read(plan.reads)])  # type: ignore[list-item]
+                self._store.write(plan.writes, _owned(answers[plan.count :], given))
+        return nested(fetches, iter([None if p is None else _answer(answers[p]) for p in plan.places]))
+
+    def initialize(self) -> None:
+        """Gives a value to every variable that has none, by the model's own initialisers; GraphError where it has
+        none."""
+        names = [name for name in self._document.variables if not self._store.holds(name)]
+        self.run([f"^{name}" for name in initialisers(self._document, names)])
+
+    def value(self, name: str) -> Array:
+        """The present value of a variable; MissingWeightsError when it has none."""
+        variable = self._document.variable(name)
+        value = self._store.read([variable.name])[0]
+        if value is None:
+            raise MissingWeightsError(f"The variable {name!r} has no value yet.")
+        return value
+
+    def assign(self, name: str, value: ArrayLike | Tensor) -> None:
+        """Gives a variable another value, of its dtype and shape."""
+        variable = self._document.variable(name)
+        array = fitted(value, Slot(variable.name, variable.name, variable.dtype.base, variable.shape))
+        with self._writing:
+            self._store.write([variable.name], [array.copy()])
+
+    def snapshot(self) -> Document:
+        """The model with the values of this moment: to freeze, to save, to compile."""
+        names = [name for name in self._document.variables if self._store.holds(name)]
+        values = dict(zip(names, self._store.read(names), strict=True))
+        variables = {
+            name: variable.with_tensor(Tensor.of(values[name], variable.dtype.base)) if name in values else variable
+            for name, variable in self._document.variables.items()
+        }
+        return dataclasses.replace(self._document, variables=variables)
+
+    def close(self) -> None:
+        """Lets go of all values; nothing can be run afterwards."""
+        self._is_open = False
+        with self._lock:
+            self._ready.clear()
+        self._store = Store()
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _plan(self, fetches: Any, feeds: Mapping[Any, Any]) -> Compiled:
+        """What was made ready for these fetches and feeds, or is now."""
+        wanted = (key_of(fetches), *feeds)
+        with self._lock:
+            found = self._ready.get((wanted, self._store.empty))
+            if found is not None:
+                self._ready.move_to_end((wanted, self._store.empty))
+                return found
+        if not self._is_open:
+            raise InputError("The session is closed.")
+        names = [_tensor_of(name) for name in feeds]
+        asked = resolved(fetches, self._document.graph)
+        made = compiled(self._document, asked, names, self._store, self._engine, self._fill)
+        with self._lock:
+            self._ready[wanted, self._store.empty] = made
+            while len(self._ready) > MAX_COMPILED:
+                self._ready.popitem(last=False)
+        return made
+
+    def _fill(self, lacking: Sequence[State]) -> bool:
+        """Fills tables by the operations of the model that do it."""
+        nodes = fillers(self._document, [state for state in lacking if state.name not in self._filled])
+        self._filled.update(state.name for state in lacking)
+        if nodes:
+            self.run([f"^{name}" for name in nodes])
+        return bool(nodes)
+
+
+def _tensor_of(name: Any) -> str:
+    """The name of a tensor that is fed."""
+    if isinstance(name, Port):
+        return name.tensor
+    if isinstance(name, str):
+        return name
+    raise InputError(f"{name!r} cannot be fed; the names of tensors can.")
+
+
+def _owned(values: Sequence[Array], given: Sequence[Array]) -> list[Array]:
+    """Arrays that nobody else can change: what shares the memory of a feed, or is a part of something, is copied."""
+    fed = {id(array) for array in given}
+    return [
+        value.copy() if id(value) in fed or (value.base is not None and value.flags.writeable) else value
+        for value in values
+    ]
+
+
+def _answer(array: Array) -> Any:
+    """An array that its receiver may change without changing the session; a scalar where it has no dimension."""
+    if array.ndim == 0:
+        return array[()]
+    return array if array.base is None and array.flags.writeable else array.copy()
