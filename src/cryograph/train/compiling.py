@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from ..base.errors import MissingWeightsError
 from ..base.feeding import Slot
+from ..base.tensors import Array
 from ..engines.engine import Prepared, Runner
 from ..engines.engines import fold, prepare
 from ..graph.document import Document
@@ -110,5 +111,5 @@ def _without_value(lacking: Sequence[State]) -> str:
     )
 
 
-def _nothing(values: Sequence[object]) -> list[object]:
+def _nothing(values: Sequence[Array]) -> list[Array]:
     return []

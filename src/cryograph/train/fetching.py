@@ -26,8 +26,8 @@ class Fetches:
 
 def key_of(fetches: Any) -> Hashable:
     """What is the same for fetches of the same names in the same nest; InputError for what cannot be fetched."""
-    kind = type(fetches)
-    if kind is str:
+    kind: Any = type(fetches)
+    if isinstance(fetches, str):
         return fetches
     if kind is list or isinstance(fetches, tuple):
         return (kind, *map(key_of, fetches))
@@ -68,7 +68,7 @@ def resolved(fetches: Any, graph: Graph) -> Fetches:
 
 def nested(fetches: Any, values: Iterator[Any]) -> Any:
     """The values, in order, in the nest of the fetches."""
-    kind = type(fetches)
+    kind: Any = type(fetches)
     if kind is list:
         return [nested(item, values) for item in fetches]
     if isinstance(fetches, tuple):
@@ -76,7 +76,7 @@ def nested(fetches: Any, values: Iterator[Any]) -> Any:
         return kind(*made) if hasattr(fetches, "_fields") else tuple(made)
     if isinstance(fetches, Mapping):
         pairs = [(name, nested(item, values)) for name, item in fetches.items()]
-        return dict(pairs) if kind is dict else kind(pairs)  # type: ignore[call-arg]
+        return dict(pairs) if kind is dict else kind(pairs)
     return next(values)
 
 

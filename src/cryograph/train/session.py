@@ -93,12 +93,10 @@ class Session:
 
     def snapshot(self) -> Document:
         """The model with the values of this moment: to freeze, to save, to compile."""
-        names = [name for name in self._document.variables if self._store.holds(name)]
-        values = dict(zip(names, self._store.read(names), strict=True))
-        variables = {
-            name: variable.with_tensor(Tensor.of(values[name], variable.dtype.base)) if name in values else variable
-            for name, variable in self._document.variables.items()
-        }
+        variables = dict(self._document.variables)
+        for name, value in zip(variables, self._store.read(list(variables)), strict=True):
+            if value is not None:
+                variables[name] = variables[name].with_tensor(Tensor.of(value, variables[name].dtype.base))
         return dataclasses.replace(self._document, variables=variables)
 
     def close(self) -> None:
