@@ -220,7 +220,7 @@ def _graphs() -> int:
 
 def _areas(found: Iterable[str]) -> dict[str, str]:
     """The area of each op: that of the module which holds its rule, or whose pattern its name fits."""
-    homes = {op: family.__name__.rpartition(".")[2] for family in rules.FAMILIES for op in family.RULES}
+    homes = {op: name for name in rules.FAMILIES for op in rules.family(name).RULES}
     areas = {module: name for name, (_, modules) in AREAS.items() for module in modules}
     return {op: areas.get(homes.get(op, ""), "") for op in found}
 

@@ -9,17 +9,21 @@ cases are also tried with every input but the first as a constant and as a value
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
 from cryograph.base.errors import Error
+from cryograph.engines.numpy import rules
 from cryograph.engines.numpy.engine import Numpy
-from cryograph.engines.numpy.rules import RULES
+from cryograph.engines.numpy.rules import FAMILIES, RULES
 from cryograph.engines.onnxruntime.faults import version
 from cryograph.engines.onnxruntime.lower import Lowering
 from cryograph.engines.onnxruntime.lowerings import LOWERINGS
@@ -80,6 +84,23 @@ def test_every_rule_has_a_case() -> None:
         op for family in graph_cases.families() for case in graph_cases.read_graphs(family) for op in case.ops()
     }
     assert sorted(RULES.keys() - cases().keys() - in_graphs) == []
+
+
+def test_every_family_is_listed_once_and_no_op_twice() -> None:
+    folder = Path(rules.__file__).parent
+    with_a_table = {path.stem for path in folder.glob("*.py") if "\nRULES: " in path.read_text("utf-8")}
+    assert sorted(FAMILIES) == sorted(with_a_table - {"rules"})
+    listed = [op for name in FAMILIES for op in rules.family(name).RULES]
+    assert len(listed) == len(set(listed)) == len(RULES)
+
+
+def test_families_are_imported_when_they_are_needed() -> None:
+    code = (
+        "import sys; from cryograph.engines.numpy.rules import RULES\n"
+        "assert 'Add' in RULES and 'cryograph.engines.numpy.ctc' not in sys.modules\n"
+        "assert 'NoSuchOp' not in RULES and 'cryograph.engines.numpy.ctc' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 @pytest.mark.parametrize("op", sorted(cases().keys() & LOWERINGS.keys()))
