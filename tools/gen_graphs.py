@@ -23,6 +23,8 @@ def difference(cases: Any, ours: Any, known: Any) -> str:
     """In words, how a recorded case differs from what TensorFlow does now; empty when it does not."""
     if ours.proto() != known.proto():
         return "the graph is another"
+    if ours.assets != known.assets:
+        return "the files beside it are others"
     if len(ours.turns) != len(known.turns):
         return f"{len(known.turns)} turns are recorded, {len(ours.turns)} are asked"
     for number, (now, then) in enumerate(zip(ours.turns, known.turns, strict=True)):

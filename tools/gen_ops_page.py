@@ -3,9 +3,9 @@
     python tools/gen_ops_page.py            write the pages
     python tools/gen_ops_page.py --check    exit 1 when they are not what would be written
 
-What is counted are the op cases (tests/engines/cases) and the recorded graphs (tests/engines/golden/graphs); the tests
-hold that all of them pass. `tools/ops.tsv` lists the ops that matter: their tier (1 is most used), whether they belong
-to TensorFlow's core, and how many of eight other converters take them.
+What is counted are the op cases (tests/engines/cases), those of ops that touch files (tests/grants) and the recorded
+graphs (tests/engines/golden/graphs); the tests hold that all of them pass. `tools/ops.tsv` lists the ops that matter:
+their tier (1 is most used), whether they belong to TensorFlow's core, and how many of eight other converters take them.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from cryograph.engines.numpy import rules
 from cryograph.engines.numpy.rules import RULES
 from cryograph.engines.onnxruntime.lower import Lowering
 from cryograph.engines.onnxruntime.lowerings import LOWERINGS
-from cryograph.ops.care import CARE
+from cryograph.ops.care import CARE, GRANTABLE
 from cryograph.ops.left_out import LEFT_OUT
 
 ROOT = Path(__file__).parents[1]
@@ -80,6 +80,8 @@ class Proof:
         """The reference engine's column."""
         if self.op in RULES and self.answered + self.graphs:
             return "yes"
+        if self.op in GRANTABLE and self.answered:
+            return "yes, by grant"
         if self.graphs and self.op not in RULES:
             return "yes, as structure"
         return "no"
@@ -118,6 +120,12 @@ def proofs() -> dict[str, Proof]:
                 proof.lowered += not reason
                 if reason:
                     proof.reasons[reason] += 1
+    file_cases: Any = importlib.import_module("tests.support.file_cases")
+    for file_case in file_cases.cases():
+        proof = found.setdefault(file_case.case.op, Proof(file_case.case.op))
+        if file_case.key in file_cases.read():
+            proof.refused += file_case.case.refused
+            proof.answered += not file_case.case.refused
     for family in graph_cases.families():
         for case in graph_cases.read_graphs(family):
             for op in case.ops():
@@ -180,7 +188,8 @@ def pages() -> dict[Path, str]:
         "TensorFlow's own answers, on each engine that takes it. `cases` are single ops with inputs and TensorFlow's",
         "answers, and (after the plus) inputs that TensorFlow refuses and cryograph does, too; `graphs` are recorded",
         "graphs that hold the op. An op that runs `as structure` is turned into state, a loop or a branch before an",
-        "engine sees it. What ONNX Runtime does not take runs on numpy, in the same program.",
+        "engine sees it; one that runs `by grant` touches files, and runs where the caller names it (`allow=`). What",
+        "ONNX Runtime does not take runs on numpy, in the same program.",
         "",
         f"Of the {len(core)} core ops of TensorFlow 2.21 {len(core & runs)} run; {len(core - runs)} do not, each named",
         f"below with its reason. In all {len(runs)} ops run, {len(runs & LOWERINGS.keys())} of them on ONNX Runtime,",

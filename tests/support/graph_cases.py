@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from cryograph.base.files import MemoryFile
 from cryograph.base.tensors import Tensor
 from cryograph.graph.document import Document
 from cryograph.graph.graph import Graph
@@ -38,7 +39,8 @@ class Turn:
 class GraphCase:
     """A graph with everything to run it again without TensorFlow.
 
-    `inputs` and `outputs` are names of tensors. Turns run one after the other on the same state.
+    `inputs` and `outputs` are names of tensors, `assets` files by the names in the graph. Turns run one after the other
+    on the same state.
     """
 
     name: str
@@ -48,6 +50,7 @@ class GraphCase:
     variables: Mapping[str, Array]
     turns: Sequence[Turn]
     tolerance: float
+    assets: Mapping[str, bytes] = field(default_factory=dict)
 
     def proto(self) -> pb.GraphDef:
         """The graph."""
@@ -65,7 +68,8 @@ class GraphCase:
         variables = find_variables(graph, {})
         for name, value in self.variables.items():
             variables[name] = variables[name].with_tensor(Tensor.of(value))
-        return Document(graph, self.name, variables=variables)
+        assets = {name: MemoryFile(data, name).span() for name, data in self.assets.items()}
+        return Document(graph, self.name, variables=variables, assets=assets)
 
 
 def families() -> list[str]:
@@ -88,7 +92,9 @@ def write_graphs(path: Path, cases: Sequence[GraphCase]) -> None:
         for turn in case.turns:
             turns.append([len(turn.feeds), None if turn.answers is None else len(turn.answers), list(turn.after)])
             arrays += [*turn.feeds, *(turn.answers or ()), *turn.after.values()]
+        arrays += map(_text, case.assets.values())
         meta = [list(case.inputs), list(case.outputs), list(case.variables), turns, case.tolerance]
+        meta += [list(case.assets)] if case.assets else []
         entries[case.name] = [_text(json.dumps(meta).encode()), _text(case.graph), *arrays]
     write_answers(path, entries)
 
@@ -98,10 +104,12 @@ def read_graphs(family: str) -> list[GraphCase]:
     cases = []
     for name, held in read_answers(GRAPHS / f"{family}.bin").items():
         assert held is not None
-        inputs, outputs, variables, counted, tolerance = json.loads(held[0].item())
+        inputs, outputs, variables, counted, tolerance, *files = json.loads(held[0].item())
         rest = iter(held[2:])
         values = dict(zip(variables, rest, strict=False)) if variables else {}
-        cases.append(GraphCase(name, held[1].item(), inputs, outputs, values, _turns(counted, rest), tolerance))
+        turns = _turns(counted, rest)
+        assets = {asset: next(rest).item() for asset in (files[0] if files else ())}
+        cases.append(GraphCase(name, held[1].item(), inputs, outputs, values, turns, tolerance, assets))
     return cases
 
 

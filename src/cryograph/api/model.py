@@ -14,6 +14,7 @@ from ..engines.engines import fold, prepare, write_onnx
 from ..formats.checkpoint import Checkpoint
 from ..formats.load import load_document
 from ..formats.save import format_of, save_document
+from ..grants.grants import granted_rules
 from ..graph.document import Document
 from ..graph.graph import Graph
 from ..graph.node import tensor_name
@@ -125,16 +126,18 @@ class Model(Document):
         inputs: Sequence[str] | str | None = None,
         engine: str = "auto",
         signature: str | None = None,
+        allow: Iterable[str] = (),
     ) -> Predictor:
         """A callable that computes `outputs` from `inputs` (tensors), or a signature's outputs from its inputs.
 
         Without either, the only signature or `serving_default` is taken, else the likely inputs and outputs. `engine`
         is `auto`, `numpy`, `onnxruntime`, `openvino` (an extra) or `fastest`, which measures at the first call and
-        remembers. Errors of names, missing weights and unsupported ops come here, not at
-        the call.
+        remembers. `allow` names the ops that may touch files (`["ReadFile"]`); others are
+        refused. Errors of names, missing weights and unsupported ops come here, not at the call.
         """
+        rules = granted_rules(allow)
         program, ins, outs = self._program(outputs, inputs, signature)
-        prepared = prepare(program, engine)
+        prepared = prepare(program, engine, rules)
         return Predictor(from_the_start(prepared.run, program), ins, outs, prepared.pieces)
 
     def session(self, engine: str = "auto", initialize: bool = True) -> Session:

@@ -24,6 +24,7 @@ What to feed, once for each input. VALUE is a .npy file, a .npz file
 @click.option("--signature", metavar="NAME", help="Which signature to call.")
 @click.option("--weights", metavar="PATH", help="A checkpoint to join the graph with.")
 @click.option("--engine", default="auto", show_default=True, help="auto, numpy, onnxruntime, openvino or fastest.")
+@click.option("--allow", metavar="OP,...", help="Ops that may read and write files, such as ReadFile.")
 @click.option("--save", metavar="FILE.npz", help="Write the answers to a .npz file instead of printing them.")
 @click.option("--mean", type=float, default=0.0, help="Subtracted from the pixels of pictures.")
 @click.option("--std", type=float, default=1.0, help="Pixels of pictures are divided by this.")
@@ -35,6 +36,7 @@ def run(
     signature: str | None,
     weights: str | None,
     engine: str,
+    allow: str | None,
     save: str | None,
     mean: float,
     std: float,
@@ -44,7 +46,7 @@ def run(
     from ..api.model import load
     from ..api.values import Answers, parse_feed, save_answers
 
-    predict = load(path, weights).compile(names(outputs), engine=engine, signature=signature)
+    predict = load(path, weights).compile(names(outputs), engine=engine, signature=signature, allow=names(allow) or ())
     feeds = dict(parse_feed(text, predict.inputs, mean, std) for text in inputs)
     answers = predict(feeds)
     if save:

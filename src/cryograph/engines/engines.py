@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING
 
-from ..base.errors import UnknownNameError, nearest
+from ..base.errors import InputError, UnknownNameError, nearest
 from ..base.files import Path
 from ..base.tensors import Array
 from ..program.program import Program, Step
 from .engine import Engine, Prepared
+
+if TYPE_CHECKING:
+    from .numpy.context import Rule
 
 
 def _auto() -> Engine:
@@ -58,13 +62,20 @@ def engine(name: str) -> Engine:
     return maker()
 
 
-def prepare(program: Program, name: str = "auto") -> Prepared:
-    """A program made ready on an engine; UnsupportedError when steps fit none of those that may be used."""
+def prepare(program: Program, name: str = "auto", rules: Mapping[str, Rule] | None = None) -> Prepared:
+    """A program made ready on an engine; UnsupportedError when steps fit none of those that may be used. `rules` are
+    those of ops that the caller grants: only `auto` and `numpy` take them, InputError for others."""
     chosen = engine(name)
+    if rules and name not in ("auto", "numpy"):
+        raise InputError(f"Ops that touch files run on engine='auto' and 'numpy', not on {name!r}.")
     if name == "auto":
         from .split import Auto
 
-        return Auto().split(program)
+        return Auto(rules=rules or {}).split(program)
+    if rules:
+        from .numpy.engine import Numpy
+
+        chosen = Numpy(rules)
     return Prepared(chosen.prepare(program), (f"{name}: all {len(program.steps)} steps",))
 
 

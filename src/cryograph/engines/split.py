@@ -8,16 +8,18 @@ form a piece, so no two pieces wait for each other.
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 from ..base.dtypes import VARIANT
 from ..base.errors import RunError, UnsupportedError
 from ..base.tensors import Array
+from ..ops.care import error_for
 from ..program.program import Program, Step
 from ..program.scans import SCAN, with_scans
 from .engine import Engine, Prepared, Runner, Unsupported
+from .numpy.context import Rule
 from .onnxruntime.lower import Lowering, results
 from .onnxruntime.passes import improve
 from .onnxruntime.session import Session, SessionSettings
@@ -75,7 +77,7 @@ class Piece:
         with self._lock:
             if self._reference is None:
                 try:
-                    self._reference = _numpy().prepare(self.part)
+                    self._reference = _numpy({}).prepare(self.part)
                 except UnsupportedError:
                     raise error from None
         return self._reference(arrays)
@@ -83,10 +85,11 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Auto:
-    """ONNX Runtime where it can, numpy where it must."""
+    """ONNX Runtime where it can, numpy where it must. `rules` are further rules for numpy."""
 
     name: str = "auto"
     settings: SessionSettings = field(default_factory=SessionSettings)
+    rules: Mapping[str, Rule] = field(default_factory=dict)
 
     def missing(self, program: Program) -> list[Unsupported]:
         """The steps that neither engine can take."""
@@ -94,7 +97,7 @@ class Auto:
         lowering = Lowering(program)
         if not lowering.refusals:
             return []
-        return list(_lacking(program, lowering))
+        return list(_lacking(program, lowering, self.rules))
 
     def prepare(self, program: Program) -> Runner:
         """A callable that runs the program on both engines; UnsupportedError when a step fits neither."""
@@ -109,22 +112,23 @@ class Auto:
             try:
                 session = Session(improve(lowering.whole()), self.settings)
             except UnsupportedError as error:  # an older runtime lacks what its registry promises
-                if _numpy().missing(program):
+                if _numpy(self.rules).missing(program):
                     raise
-                return Prepared(_numpy().prepare(program), (f"numpy: all {count} steps ({error})",))
+                return Prepared(_numpy(self.rules).prepare(program), (f"numpy: all {count} steps ({error})",))
             return Prepared(Piece(program, session), (f"onnxruntime: all {count} steps",))
-        lacking = list(_lacking(program, lowering))
+        lacking = list(_lacking(program, lowering, self.rules))
         if lacking:
             listed = "; ".join(f"{item.step.name} ({item.step.op}): {item.reason}" for item in lacking[:5])
             more = f"; and {len(lacking) - 5} more" if len(lacking) > 5 else ""
-            raise UnsupportedError(f"No engine can take {len(lacking)} of {len(program.steps)} steps: {listed}{more}.")
+            kind = error_for(item.step.op for item in lacking)
+            raise kind(f"No engine can take {len(lacking)} of {len(program.steps)} steps: {listed}{more}.")
         words: list[str] = []
         hosted = self._host(program, lowering, words, "")
-        return Prepared(_numpy().prepare(hosted), tuple(words))
+        return Prepared(_numpy(self.rules).prepare(hosted), tuple(words))
 
     def _host(self, program: Program, lowering: Lowering, words: list[str], where: str) -> Program:
         """The program for numpy in which pieces are single steps, bodies included."""
-        plan = _Plan(program, lowering)
+        plan = _Plan(program, lowering, self.rules.keys())
         groups = plan.pieces()
         members = {index for group in groups.values() for index in group}
         steps: list[tuple[int, int, Step]] = []
@@ -166,36 +170,38 @@ class Auto:
         return Piece(part, Session(improve(lowering.graph(group, inputs, outputs)), settings))
 
 
-def _numpy() -> Engine:
+def _numpy(rules: Mapping[str, Rule]) -> Engine:
     """The reference engine with pieces and scans as further ops, imported when a program needs it."""
     from .numpy.control import scan
     from .numpy.engine import Numpy
 
-    return Numpy(rules={PIECE: _run_piece, SCAN: scan})
+    return Numpy(rules={**rules, PIECE: _run_piece, SCAN: scan})
 
 
 def _run_piece(ctx: Any, *inputs: Array, piece: Piece) -> tuple[Array, ...]:
     return tuple(piece(inputs))
 
 
-def _lacking(program: Program, lowering: Lowering) -> Iterator[Unsupported]:
+def _lacking(program: Program, lowering: Lowering, rules: Mapping[str, Rule]) -> Iterator[Unsupported]:
     """Steps that neither engine takes, looked for in bodies where a step has them."""
-    alone = _numpy()
+    alone = _numpy(rules)
     for index in lowering.refusals:
         step = program.steps[index]
         if step.bodies:
             for body in step.bodies.values():
                 inner = Lowering(body)
-                yield from _lacking(body, inner)
+                yield from _lacking(body, inner, rules)
             step = replace(step, bodies={name: replace(body, steps=()) for name, body in step.bodies.items()})
         yield from alone.missing(Program((), (), (step,), program.constants, program.specs))
 
 
 class _Plan:
-    """Which step runs where. Levels are even on numpy and odd on ONNX Runtime."""
+    """Which step runs where. Levels are even on numpy and odd on ONNX Runtime. Ops that are `ordered`, as those that
+    touch files, keep their order."""
 
-    def __init__(self, program: Program, lowering: Lowering) -> None:
+    def __init__(self, program: Program, lowering: Lowering, ordered: Collection[str] = ()) -> None:
         self.program = program
+        self._ordered = ordered
         self._refused = set(lowering.refusals)
         self._cheap = {
             index
@@ -243,8 +249,11 @@ class _Plan:
         steps = self.program.steps
         level: dict[str, int] = {}
         self.levels = []
+        reached = 0
         for index, step in enumerate(steps):
             here = max((level.get(name, 0) for name in step.inputs), default=0)
+            if self._ordered and _holds(step, self._ordered):
+                reached = here = max(here + here % 2, reached)
             if index not in self._cheap:
                 here += (here % 2) if index in self._refused else (1 - here % 2)
             self.levels.append(here)
@@ -307,6 +316,11 @@ def _sharing_lists(program: Program) -> list[list[int]]:
     for index in parents:
         groups.setdefault(root(index), []).append(index)
     return list(groups.values())
+
+
+def _holds(step: Step, ops: Collection[str]) -> bool:
+    """Whether a step is one of some ops, or has one in its bodies."""
+    return step.op in ops or any(_holds(inner, ops) for body in step.bodies.values() for inner in body.steps)
 
 
 def _elements(program: Program, name: str) -> int:

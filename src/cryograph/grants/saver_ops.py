@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -20,29 +20,7 @@ from ..formats.checkpoint_v2 import Bundle, index_path, write_bundle
 from ..formats.merging import merge_bundles
 from ..formats.slices import TensorSlice
 from ..formats.state import has_checkpoint
-
-Touch = Callable[[str], None]
-"""Raises RefusedError when a file, or the files of a checkpoint's prefix, may not be written or read."""
-
-
-def anything(path: str) -> None:
-    """The check of a caller who grants all paths."""
-
-
-def text(value: Array, what: str) -> str:
-    """One string; InputError when there are more, or none."""
-    if value.size != 1:
-        raise InputError(f"{what} is one string; {value.size} of the shape {show(value.shape)} were given")
-    return str(value.reshape(-1)[0].decode("utf-8", "surrogateescape"))
-
-
-def _texts(values: Array) -> list[str]:
-    return [value.decode("utf-8", "surrogateescape") for value in values.reshape(-1).tolist()]
-
-
-def folder_of(path: str) -> str:
-    """The directory that a path names, "." when it names none."""
-    return path.rpartition("/")[0] or ("/" if path.startswith("/") else ".")
+from .touch import Touch, folder_of, scalar, text, texts
 
 
 def _tensors(
@@ -50,8 +28,8 @@ def _tensors(
 ) -> tuple[dict[str, Tensor], dict[str, str]]:
     """What a saver is given, as the writers of formats take it: tensors by keys, and for those that are parts of a
     partitioned tensor its name and the slice."""
-    called = _texts(names)
-    slices = [""] * len(called) if specs is None else _texts(specs)
+    called = texts(names)
+    slices = [""] * len(called) if specs is None else texts(specs)
     if not len(called) == len(slices) == len(values):
         raise InputError(f"{len(called)} names and {len(slices)} slices were given for {len(values)} tensors")
     tensors: dict[str, Tensor] = {}
@@ -108,7 +86,7 @@ def saver_rules(touch: Touch) -> dict[str, Rule]:
     def restore_v2(
         ctx: Context, prefix: Array, names: Array, specs: Array, *, dtypes: list[DType]
     ) -> tuple[Array, ...]:
-        path, called, slices = text(prefix, "the prefix"), _texts(names), _texts(specs)
+        path, called, slices = text(prefix, "the prefix"), texts(names), texts(specs)
         if not len(called) == len(slices) == len(dtypes):
             raise InputError(f"{len(called)} names and {len(slices)} slices were given for {len(dtypes)} dtypes")
         touch(path)
@@ -121,7 +99,7 @@ def saver_rules(touch: Touch) -> dict[str, Rule]:
     ) -> tuple[Array, ...]:
         if prefixes.ndim != 1:
             raise InputError(f"a vector of prefixes was expected, not {show(prefixes.shape)}")
-        target, parts = text(destination, "the destination"), _texts(prefixes)
+        target, parts = scalar(destination, "the destination"), texts(prefixes)
         for path in (*parts, target):
             touch(path)
         make_dir(folder_of(target))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ..base.errors import RefusedError, UnsupportedError
 from ..graph.graph import Body
 
 FILES = "reads or writes files"
@@ -22,6 +23,8 @@ CARE: dict[str, str] = {
     "RestoreV2": FILES,
     "MergeV2Checkpoints": FILES,
     "ImmutableConst": FILES,
+    "GenerateVocabRemapping": FILES,
+    "LoadAndRemapMatrix": FILES,
     "InitializeTableFromTextFile": FILES,
     "InitializeTableFromTextFileV2": FILES,
     "WholeFileReader": FILES,
@@ -94,6 +97,26 @@ CARE: dict[str, str] = {
     "Abort": CODE,
 }
 """Op -> what it does outside of the model."""
+
+GRANTABLE = frozenset(
+    {
+        *("GenerateVocabRemapping", "ImmutableConst", "LoadAndRemapMatrix", "MatchingFiles", "MergeV2Checkpoints"),
+        *("ReadFile", "Restore", "RestoreSlice", "RestoreV2", "Save", "SaveSlices", "SaveV2", "WriteFile"),
+    }
+)
+"""Ops that run where the caller grants them by name."""
+
+
+def why_refused(op: str) -> str:
+    """Why an op of CARE is not run, and how it can be, as the end of a sentence that begins with the op."""
+    if op in GRANTABLE:
+        return f"{CARE[op]} and is not run unless it is granted: allow=[{op!r}]"
+    return f"{CARE[op]} and is not run"
+
+
+def error_for(ops: Iterable[str]) -> type[UnsupportedError]:
+    """The kind of error that says that these ops are not run."""
+    return RefusedError if any(op in CARE for op in ops) else UnsupportedError
 
 
 def needing_care(bodies: Iterable[Body]) -> dict[str, list[str]]:

@@ -47,7 +47,6 @@ _REASONS: dict[str, tuple[str, ...]] = {
     "is registered, and made by no function of TensorFlow's": ("Fact", "RefExit", "RefNextIteration"),
     "gives other numbers each time": ("NonDeterministicInts",),
     "decodes JPEG XL, for which no library is at hand": ("DecodeJxl",),
-    "reads files that are not among the model's": ("GenerateVocabRemapping", "LoadAndRemapMatrix"),
     "keeps sparse tensors in a store of its own between runs": (
         *("AddManySparseToTensorsMap", "AddSparseToTensorsMap", "TakeManySparseFromTensorsMap"),
     ),

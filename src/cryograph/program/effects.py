@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import lru_cache
 
+from ..ops.care import CARE, FILES
 from ..ops.signatures import signature
 from .draft import Op
 
@@ -111,6 +112,13 @@ def has_effect(op: Op) -> bool:
     if op.bodies:
         return any(has_effect(inner) for body in op.bodies.values() for inner in body.ops.values())
     return op_has_effect(op.op)
+
+
+def touches_files(op: Op) -> bool:
+    """Whether an op reads or writes files, or holds one that does in its bodies."""
+    if op.bodies:
+        return any(touches_files(inner) for body in op.bodies.values() for inner in body.ops.values())
+    return CARE.get(op.op) == FILES
 
 
 def is_ordered(op: Op) -> bool:

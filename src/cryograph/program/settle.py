@@ -11,7 +11,7 @@ In one pass from inputs to results, bodies included:
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
@@ -19,7 +19,7 @@ from ..base.errors import GraphError
 from ..base.tensors import Array, Tensor
 from ..ops.facts import Fact, join_facts, same
 from .draft import BRANCHES, LOOPS, Draft, Op, in_order, key_of
-from .effects import has_effect
+from .effects import has_effect, touches_files
 from .facts import fact_of, facts_of
 from .fold import Fold, Folder, is_pure
 from .program import Step
@@ -89,7 +89,8 @@ class _Writer:
             names[value] = self._constant(prefix + value, tensor)
         roots = [key_of(value) for value in draft.results]
         roots += [op.key for op in draft.ops.values() if has_effect(op)]
-        for op in in_order(draft.ops, roots, _data_needs):
+        needs = _needs_of(draft)
+        for op in in_order(draft.ops, roots, needs):
             self._op(op, names, prefix)
         return [names[value] for value in draft.results]
 
@@ -272,6 +273,15 @@ def _elements(op: Op, facts: Sequence[Fact]) -> list[Fact]:
         Fact(fact.dtype, None if not fact.shape else fact.shape[1:]) if index < count else fact
         for index, fact in enumerate(facts)
     ]
+
+
+def _needs_of(draft: Draft) -> Callable[[Op], list[str]]:
+    """What an op needs: what makes its inputs; for one that touches files also the one before it that does."""
+    files = [op.key for op in draft.ops.values() if touches_files(op)]
+    if len(files) < 2:
+        return _data_needs
+    before = dict(zip(files[1:], files, strict=False))
+    return lambda op: [*_data_needs(op), *([before[op.key]] if op.key in before else [])]
 
 
 def _data_needs(op: Op) -> list[str]:

@@ -13,12 +13,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TypeVar
 
-import numpy as np
-
-from ..base.dtypes import INT64, STRING, DType
-from ..base.errors import DamagedError, GraphError
-from ..base.files import Span
-from ..base.tensors import Array, Tensor
+from ..base.dtypes import STRING, DType
+from ..base.errors import GraphError
+from ..base.tensors import Tensor
+from ..formats.vocabulary import LINE_NUMBER, WHOLE_LINE, read_vocabulary
 from ..graph.calls import Place, find_ops
 from ..graph.document import Document
 from ..graph.graph import Graph
@@ -42,9 +40,6 @@ TABLE_OPS = frozenset(
 
 KEY_VALUE_INITIALIZERS = frozenset({"InitializeTable", "InitializeTableV2", "LookupTableImport", "LookupTableImportV2"})
 TEXT_FILE_INITIALIZERS = frozenset({"InitializeTableFromTextFile", "InitializeTableFromTextFileV2"})
-
-WHOLE_LINE, LINE_NUMBER = -2, -1
-"""`key_index` and `value_index` of a vocabulary file that do not mean a column."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,53 +188,3 @@ def _attr(node: Node, name: str, kind: type[Attribute], default: Attribute | Non
     if not isinstance(value, kind):
         raise GraphError(f"{node.name!r} ({node.op}): the attribute {name!r} is {value!r}, which is not of its kind.")
     return value
-
-
-def read_vocabulary(
-    file: Span,
-    key: tuple[DType, int],
-    value: tuple[DType, int],
-    *,
-    vocab_size: int = -1,
-    delimiter: bytes = b"\t",
-    offset: int = 0,
-) -> tuple[Tensor, Tensor]:
-    """Keys and values (both of the shape (N,)) of a vocabulary file, as InitializeTableFromTextFile reads them.
-
-    `key` and `value` are dtype and column; WHOLE_LINE and LINE_NUMBER stand for no column. Carriage returns are
-    dropped. DamagedError when a line lacks a column, holds no number where one is due, or lines are fewer than
-    `vocab_size`.
-    """
-    name = file.file.name
-    lines = file.read().replace(b"\r", b"").split(b"\n")
-    if lines and not lines[-1]:
-        lines.pop()
-    lines = lines[offset:]
-    if vocab_size >= 0:
-        if len(lines) < vocab_size:
-            raise DamagedError(f"{name}: the vocabulary has {len(lines)} lines, where {vocab_size} are expected.")
-        lines = lines[:vocab_size]
-    return (
-        Tensor.of(_column(lines, *key, delimiter, name), key[0]),
-        Tensor.of(_column(lines, *value, delimiter, name), value[0]),
-    )
-
-
-def _column(lines: list[bytes], dtype: DType, index: int, delimiter: bytes, name: str) -> Array:
-    if index == LINE_NUMBER:
-        return np.arange(len(lines), dtype=np.int64).astype((dtype if dtype.numpy is not None else INT64).numpy)
-    texts = lines
-    if index >= 0:
-        rows = [line.split(delimiter) for line in lines]
-        short = next((i for i, row in enumerate(rows) if len(row) <= index), None)
-        if short is not None:
-            raise DamagedError(f"{name}: line {short + 1} of the vocabulary has no column {index}.")
-        texts = [row[index] for row in rows]
-    if dtype.is_string:
-        result = np.empty(len(texts), dtype=object)
-        result[:] = texts
-        return result
-    try:
-        return np.array([float(t) if dtype.is_floating else int(t) for t in texts]).astype(dtype.numpy).reshape(-1)
-    except ValueError as error:
-        raise DamagedError(f"{name}: the vocabulary holds something that is not a {dtype} ({error}).") from error

@@ -13,11 +13,14 @@ A module's `RECIPES` are recorded as one family, see `tools/gen_graphs.py`.
 
 from __future__ import annotations
 
+import os
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -41,6 +44,7 @@ class Recipe:
     generation: int
     resources: bool
     tolerance: float
+    assets: Mapping[str, bytes]
 
 
 NEW_EACH_TIME = "cd2c89b7-88b7-44c8-ad83-06c2a9158347"
@@ -56,20 +60,24 @@ def recipe(
     generations: Sequence[int] = (1,),
     resources: Sequence[bool] | bool = False,
     tolerance: float = 2e-6,
+    assets: Mapping[str, bytes] | None = None,
+    name: str = "",
 ) -> Callable[[Callable[[], Built]], Callable[[], Built]]:
-    """Registers a recipe for each generation of control flow and of variables that is asked for."""
+    """Registers a recipe for each generation of control flow and of variables that is asked for. `assets` are files
+    that the graph names; `name` is used in place of the function's."""
     kinds = [resources] if isinstance(resources, bool) else resources
 
     def register(build: Callable[[], Built]) -> Callable[[], Built]:
         family = build.__module__.rpartition(".")[2]
         for generation in generations:
             for kind in kinds:
-                name = build.__name__
+                called = name or build.__name__
                 if len(generations) > 1:
-                    name += f"-tf{generation}"
+                    called += f"-tf{generation}"
                 if len(kinds) > 1:
-                    name += "-resources" if kind else "-refs"
-                RECIPES.setdefault(family, []).append(Recipe(name, build, turns, generation, kind, tolerance))
+                    called += "-resources" if kind else "-refs"
+                made = Recipe(called, build, turns, generation, kind, tolerance, assets or {})
+                RECIPES.setdefault(family, []).append(made)
         return build
 
     return register
@@ -87,9 +95,26 @@ def behaviour(generation: int, resources: bool) -> Iterator[None]:
         control_flow_util.ENABLE_CONTROL_FLOW_V2, resource_variables_toggle._DEFAULT_USE_RESOURCE = before
 
 
+@contextmanager
+def beside(files: Mapping[str, bytes]) -> Iterator[None]:
+    """In a folder that holds these files; back where we were at the end."""
+    if not files:
+        yield
+        return
+    before = os.getcwd()
+    with tempfile.TemporaryDirectory() as folder:
+        for name, data in files.items():
+            (Path(folder) / name).write_bytes(data)
+        os.chdir(folder)
+        try:
+            yield
+        finally:
+            os.chdir(before)
+
+
 def record(asked: Recipe) -> GraphCase:
     """Builds the graph and runs its turns in one session. Variables that are not initialised stay without a value."""
-    with behaviour(asked.generation, asked.resources), tf.Graph().as_default() as graph:
+    with behaviour(asked.generation, asked.resources), beside(asked.assets), tf.Graph().as_default() as graph:
         v1.set_random_seed(7)
         random.seed(7)  # Keras draws the seeds of its initializers from here
         inputs, outputs = asked.build()
@@ -109,7 +134,7 @@ def record(asked: Recipe) -> GraphCase:
                     answers = None
                 turns.append(Turn(feeds, answers, _arrays(session.run(reads))))
     names = [t.name for t in inputs], [t.name for t in outputs]
-    return GraphCase(asked.name, proto, *names, values, turns, asked.tolerance)
+    return GraphCase(asked.name, proto, *names, values, turns, asked.tolerance, asked.assets)
 
 
 def numbered_anew(graph: Any) -> Any:

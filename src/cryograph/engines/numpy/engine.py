@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 
 from ...base.dtypes import DType
-from ...base.errors import Error, InputError, MissingExtraError, RunError, UnsupportedError
+from ...base.errors import Error, InputError, MissingExtraError, RunError
 from ...base.shapes import show
 from ...base.tensors import Array
-from ...ops.care import CARE
+from ...ops.care import CARE, error_for, why_refused
 from ...ops.left_out import LEFT_OUT
 from ...ops.notation import OpSignature
 from ...ops.signatures import output_types, signature
@@ -41,7 +41,7 @@ NO_MEANING = frozenset(
 
 
 class Numpy:
-    """The reference engine. `rules` are further rules, for ops that are not TensorFlow's."""
+    """The reference engine. `rules` are further rules: for ops that are not TensorFlow's, and for those granted."""
 
     name = "numpy"
 
@@ -62,9 +62,8 @@ class Numpy:
     def _refusal(self, step: Step) -> str | None:
         rule = self._rules.get(step.op)
         if rule is None:
-            care = CARE.get(step.op)
-            if care is not None:
-                return f"the op {care} and is not run"
+            if step.op in CARE:
+                return f"the op {why_refused(step.op)}"
             if step.op in LEFT_OUT:
                 return f"the op {LEFT_OUT[step.op]} and is not run"
             known = "" if signature(step.op) is not None else "; it is not an op of TensorFlow 2.21"
@@ -84,7 +83,8 @@ class Numpy:
         missing = self.missing(program)
         if missing:
             listed = "; ".join(f"{m.step.name} ({m.step.op}): {m.reason}" for m in missing[:5])
-            raise UnsupportedError(f"numpy cannot take {len(missing)} steps: {listed}.")
+            kind = error_for(item.step.op for item in missing)
+            raise kind(f"numpy cannot take {len(missing)} steps: {listed}.")
         return _Plan(program, self._rules).run
 
 
