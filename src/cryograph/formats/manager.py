@@ -86,24 +86,29 @@ class CheckpointManager:
     def save(
         self,
         tensors: Mapping[str, ArrayLike | Tensor],
-        global_step: int,
+        global_step: int | None,
         meta: Callable[[str], None] | None = None,
         shards: int = 1,
         object_graph: pb.TrackableObjectGraph | bytes | None = None,
+        slices: Mapping[str, str] | None = None,
     ) -> str:
         """Saves and gives the prefix. `meta(path)` writes the graph as `PREFIX.meta`, when it is wanted beside.
+
+        Without a step the prefix is `DIRECTORY/NAME`, which is written anew each time. `slices` are as
+        `save_checkpoint` takes them.
 
         Blocks until a former save is done and, in the background, until the arrays are copied.
         """
         self.wait()
         self._tidy()
-        prefix = join(self.directory, f"{self._name}-{int(global_step)}")
+        name = self._name if global_step is None else f"{self._name}-{int(global_step)}"
+        prefix = join(self.directory, name)
         snapshot = {
             name: _snapshot(value) if self._background else tensor_like(value) for name, value in tensors.items()
         }
 
         def write() -> None:
-            save_checkpoint(prefix, snapshot, shards=shards, object_graph=object_graph)
+            save_checkpoint(prefix, snapshot, shards=shards, object_graph=object_graph, slices=slices)
             if meta is not None:
                 meta(f"{prefix}.meta")
             self._note(prefix)
@@ -201,7 +206,7 @@ class CheckpointManager:
         if self._is_tidy:
             return
         names = set(list_dir(self.directory))
-        ours = re.escape(self._name) + r"-\d+"
+        ours = re.escape(self._name) + r"(?:-\d+)?"
         temporary = re.compile(rf"(({ours})\.(index|meta|data-\d{{5}}-of-\d{{5}})|checkpoint)\.[0-9a-f]{{8}}\.tmp")
         orphan = re.compile(rf"({ours})\.data-\d{{5}}-of-\d{{5}}")
         for name in names:

@@ -57,7 +57,7 @@ def _meta(document: Document, path: Path) -> None:
     """PREFIX.meta, and PREFIX's checkpoint with the directory's `checkpoint` file when there are values."""
     name = os.fspath(path)
     prefix = name.removesuffix(".meta")
-    document = _restorable(document)
+    document = restorable(document)
     if prefix != name:
         _values_beside(document, prefix)
     write_metagraph(document, name)
@@ -66,10 +66,10 @@ def _meta(document: Document, path: Path) -> None:
 
 
 def _meta_text(document: Document, path: Path) -> None:
-    write_metagraph_text(_restorable(document), path)
+    write_metagraph_text(restorable(document), path)
 
 
-def _restorable(document: Document) -> Document:
+def restorable(document: Document) -> Document:
     """The document with saver nodes, which TensorFlow's import_meta_graph needs to restore variables."""
     held = [v for v in document.variables.values() if v.node is not None and v.node in document.graph]
     if not held or document.meta.saver_def.restore_op_name:

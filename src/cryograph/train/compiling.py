@@ -14,6 +14,7 @@ from ..graph.document import Document
 from ..program.build import build_program
 from ..program.program import Program, State
 from .fetching import Fetches
+from .granting import granted, has_saver_ops
 from .store import Store
 
 Fill = Callable[[Sequence[State]], bool]
@@ -78,7 +79,10 @@ def _ready(program: Program, fetches: Fetches, engine: str) -> Compiled:
         outputs=(*program.outputs, *(state.result for state in only_written)),
         state=tuple(both),
     )
-    prepared: Prepared = prepare(made, engine if made.steps else "numpy")
+    if has_saver_ops(made):
+        prepared = Prepared(granted(made, len(program.inputs)), ("numpy: all steps",))
+    else:
+        prepared = prepare(made, engine if made.steps else "numpy")
     return Compiled(
         feeds=tuple(Slot(n, n, program.specs[n].dtype, program.specs[n].shape) for n in program.inputs),
         reads=tuple(state.name for state in (*only_read, *both)),

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from ..base.errors import InputError, MissingWeightsError
 from ..base.feeding import Slot, fitted
+from ..base.files import Path
 from ..base.tensors import Array, Tensor
 from ..graph.document import Document
 from ..graph.node import Port
@@ -19,6 +20,7 @@ from ..program.program import State
 from .compiling import Compiled, compiled
 from .fetching import key_of, nested, resolved
 from .initialising import fillers, initialisers, starting
+from .saving import Saving
 from .store import Store
 
 MAX_COMPILED = 64
@@ -46,6 +48,7 @@ class Session:
         self._writing = threading.RLock()
         self._is_open = True
         self._filled: set[str] = set()
+        self._saving = Saving(document, self._store, self.run, self._read)
         if initialize:
             for name in starting(document):
                 self.run(f"^{name}")
@@ -61,13 +64,7 @@ class Session:
         MissingWeightsError when a variable is read that has no value.
         """
         plan = self._plan(fetches, feeds or {})
-        given = [fitted(value, slot) for value, slot in zip((feeds or {}).values(), plan.feeds, strict=True)]
-        if not plan.writes:
-            answers = plan.run([*given, *self._store.read(plan.reads)])  # type: ignore[list-item]
-        else:
-            with self._writing:
-                answers = plan.run([*given, *self._store.read(plan.reads)])  # type: ignore[list-item]
-                self._store.write(plan.writes, _owned(answers[plan.count :], given))
+        answers = self._answers(plan, feeds or {})
         return nested(fetches, iter([None if p is None else _answer(answers[p]) for p in plan.places]))
 
     def initialize(self) -> None:
@@ -79,7 +76,7 @@ class Session:
     def value(self, name: str) -> Array:
         """The present value of a variable; MissingWeightsError when it has none."""
         variable = self._document.variable(name)
-        value = self._store.read([variable.name])[0]
+        value: Array | None = self._store.read([variable.name])[0]
         if value is None:
             raise MissingWeightsError(f"The variable {name!r} has no value yet.")
         return value
@@ -90,6 +87,32 @@ class Session:
         array = fitted(value, Slot(variable.name, variable.name, variable.dtype.base, variable.shape))
         with self._writing:
             self._store.write([variable.name], [array.copy()])
+
+    def save(
+        self,
+        prefix: Path,
+        global_step: int | str | None = None,
+        *,
+        max_to_keep: int | None = 5,
+        keep_checkpoint_every_n_hours: float | None = 10000.0,
+        write_meta_graph: bool = True,
+    ) -> str:
+        """Saves what TensorFlow's Saver of this graph would, as `PREFIX-STEP.index`, `.data` and `.meta`, notes it in
+        the `checkpoint` file, and gives the whole prefix.
+
+        `global_step` is a number, or the name of the tensor that holds it; without one the prefix is what was given.
+        Older checkpoints of this prefix than the last `max_to_keep` are removed (None keeps all); one is kept for good
+        every so many hours.
+        """
+        step = int(self.run(global_step)) if isinstance(global_step, str) else global_step
+        return self._saving.save(prefix, step, max_to_keep, keep_checkpoint_every_n_hours, write_meta_graph)
+
+    def restore(self, prefix: Path, partial: bool = False) -> None:
+        """Takes the values of a checkpoint, whoever wrote it, as TensorFlow's Saver of this graph would.
+
+        MissingWeightsError when it lacks some; with `partial`, for a graph without a Saver, these stay as they are.
+        """
+        self._saving.restore(prefix, partial)
 
     def snapshot(self) -> Document:
         """The model with the values of this moment: to freeze, to save, to compile."""
@@ -111,6 +134,22 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _answers(self, plan: Compiled, feeds: Mapping[Any, Any]) -> list[Array]:
+        """Runs, and keeps what was written. The answers may share memory with the state."""
+        given = [fitted(value, slot) for value, slot in zip(feeds.values(), plan.feeds, strict=False)]
+        if not plan.writes:
+            return plan.run([*given, *self._store.read(plan.reads)])
+        with self._writing:
+            answers = plan.run([*given, *self._store.read(plan.reads)])
+            self._store.write(plan.writes, _owned(answers[plan.count :], given))
+        return answers
+
+    def _read(self, names: Sequence[str]) -> list[Array]:
+        """The present values of tensors, which must not be changed."""
+        plan = self._plan(list(names), {})
+        answers = self._answers(plan, {})
+        return [answers[place] for place in plan.places if place is not None]
 
     def _plan(self, fetches: Any, feeds: Mapping[Any, Any]) -> Compiled:
         """What was made ready for these fetches and feeds, or is now."""

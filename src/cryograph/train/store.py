@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from ..base.tensors import Array, Tensor
 
@@ -34,14 +35,14 @@ class Store:
         """Whether there is a value."""
         return self._values.get(name) is not None
 
-    def read(self, names: Sequence[str]) -> list[Array | None]:
-        """The values of one moment."""
+    def read(self, names: Sequence[str]) -> list[Any]:
+        """The values of one moment: arrays, or None."""
         with self._lock:
             found = [self._values[name] for name in names]
             for place, value in enumerate(found):
                 if isinstance(value, Tensor):  # of the model's file, read when it is first needed
                     found[place] = self._values[names[place]] = value.numpy()
-        return found  # type: ignore[return-value]
+        return found
 
     def write(self, names: Sequence[str], values: Sequence[Array]) -> None:
         """New values, all at once."""
