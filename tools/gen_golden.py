@@ -68,7 +68,7 @@ def _difference(cases: Any, case: Any, answers: list[Any] | None, known: list[An
     try:
         cases.assert_answers(case, cases.wanted_of(case, answers), known)
     except AssertionError as error:
-        return str(error)
+        return str(error) or "other numbers"
     return ""
 
 

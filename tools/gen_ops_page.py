@@ -49,7 +49,14 @@ AREAS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "quantised": (
         "Quantised numbers",
-        ("quantised", "quantised_images", "quantised_maths", "fake_quantisation", "uniform_quantisation"),
+        (
+            "quantised",
+            "quantised_images",
+            "quantised_maths",
+            "fused_quantised",
+            "fake_quantisation",
+            "uniform_quantisation",
+        ),
     ),
     "random": ("Random numbers", ("random", "random_state", "stateless", "samplers", "gammas")),
     "training": (

@@ -12,22 +12,8 @@ _REASONS: dict[str, tuple[str, ...]] = {
         *("GetMinibatchSplitsWithPhysicalReplica", "GetMinibatchesInCsrWithPhysicalReplica"),
         *("GetStatsFromListOfSparseCoreCooTensors", "SortListOfSparseCoreCooTensors", "StoreMinibatchStatisticsInFdo"),
     ),
-    "has a kernel on GPUs only, with which it cannot be compared": (
-        *("CudnnRNN", "CudnnRNNV2", "CudnnRNNV3", "CudnnRNNParamsSize"),
-        *("CudnnRNNBackprop", "CudnnRNNBackpropV2", "CudnnRNNBackpropV3", "CudnnRNNCanonicalToParams"),
-        *("CudnnRNNCanonicalToParamsV2", "CudnnRNNParamsToCanonical", "CudnnRNNParamsToCanonicalV2"),
-    ),
-    "is a fused kernel of oneDNN, into which Intel's tools rewrite a quantised graph": (
-        *("QuantizedConv2DAndRelu", "QuantizedConv2DAndReluAndRequantize", "QuantizedConv2DAndRequantize"),
-        *("QuantizedConv2DPerChannel", "QuantizedConv2DWithBias", "QuantizedConv2DWithBiasAndRelu"),
-        *("QuantizedConv2DWithBiasAndReluAndRequantize", "QuantizedConv2DWithBiasAndRequantize"),
-        *("QuantizedConv2DWithBiasSignedSumAndReluAndRequantize", "QuantizedConv2DWithBiasSumAndRelu"),
-        *("QuantizedConv2DWithBiasSumAndReluAndRequantize", "QuantizedDepthwiseConv2D"),
-        *("QuantizedDepthwiseConv2DWithBias", "QuantizedDepthwiseConv2DWithBiasAndRelu"),
-        *("QuantizedDepthwiseConv2DWithBiasAndReluAndRequantize", "QuantizedMatMulWithBias"),
-        *("QuantizedMatMulWithBiasAndDequantize", "QuantizedMatMulWithBiasAndRelu"),
-        *("QuantizedMatMulWithBiasAndReluAndRequantize", "QuantizedMatMulWithBiasAndRequantize"),
-        *("RequantizationRangePerChannel", "RequantizePerChannel"),
+    "takes what a GPU kept on the way forth, in a form that only cuDNN knows": (
+        *("CudnnRNNBackprop", "CudnnRNNBackpropV2", "CudnnRNNBackpropV3"),
     ),
     "asks a store of boosted trees, which TensorFlow 2.21 has no kernels to fill": (
         *("IsBoostedTreesEnsembleInitialized", "IsBoostedTreesQuantileStreamResourceInitialized"),

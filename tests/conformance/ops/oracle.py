@@ -12,11 +12,13 @@ import tensorflow as tf
 from tensorflow.python.eager import context, execute
 from tensorflow.python.framework import kernels
 
-from cryograph.base.dtypes import DType, dtype_of
-from cryograph.graph.attrs import encode_attr
+from cryograph.base.dtypes import dtype_of
 from cryograph.ops.signatures import input_types, number_of_outputs, signature
-from cryograph.wire import messages as pb
 from tests.support.op_cases import Array, Case, Refused, attrs_of
+
+from . import cudnn
+from .asking import compiled, fed, held, one_node, plain
+from .rewritten import ask_rewritten
 
 
 def kernel_types() -> Iterator[str]:
@@ -33,30 +35,6 @@ def kernel_types() -> Iterator[str]:
         if spec is not None and spec.kind in ("type", "list(type)"):
             held = types if spec.allowed is None else types & {dtype.name for dtype in spec.allowed}
             yield " ".join([op, attr, *sorted(held - {"resource", "variant"})])
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, DType):
-        return value.number
-    if isinstance(value, list):
-        return [_plain(item) for item in value]
-    if isinstance(value, tuple):  # a shape
-        return list(value)
-    return value
-
-
-def _fed(array: Array, dtype: DType) -> Any:
-    if dtype.is_quantized:
-        return tf.bitcast(tf.constant(array), tf.dtypes.as_dtype(dtype.number))
-    return tf.constant(array)
-
-
-def _held(tensor: Any) -> Array:
-    if tensor.dtype.is_quantized:
-        plain = {1: tf.int8, 2: tf.int16, 4: tf.int32}[tensor.dtype.size]
-        kind = {tf.quint8: tf.uint8, tf.quint16: tf.uint16}.get(tensor.dtype, plain)
-        tensor = tf.bitcast(tensor, kind)
-    return np.asarray(tensor.numpy(), object if tensor.dtype == tf.string else None)
 
 
 def ask(case: Case) -> list[Array] | Refused:
@@ -79,9 +57,9 @@ def _ask_kernel(case: Case) -> list[Array] | Refused:
     attrs = attrs_of(case)
     if attrs.get("seed") or attrs.get("seed2"):  # a kernel that is kept would go on where the last case ended
         return _ask_old_graph(case, tf.version.GRAPH_DEF_VERSION)
-    flat = [item for name, value in attrs.items() for item in (name, _plain(value))]
+    flat = [item for name, value in attrs.items() for item in (name, plain(value))]
     types = input_types(case.op, attrs)
-    inputs = [_fed(x, dtype) for x, dtype in zip(case.inputs, types, strict=True)]
+    inputs = [fed(x, dtype) for x, dtype in zip(case.inputs, types, strict=True)]
     try:
         made = execute.execute(case.op, number_of_outputs(case.op, attrs), inputs, tuple(flat), context.context())
     except tf.errors.OpError as error:
@@ -89,7 +67,7 @@ def _ask_kernel(case: Case) -> list[Array] | Refused:
         if removed:
             return _ask_old_graph(case, int(removed[1]) - 1)
         return Refused(str(error))
-    return [_held(part) for part in made]
+    return [held(part) for part in made]
 
 
 def _sizes_for_tensors(case: Case) -> list[Array]:
@@ -163,49 +141,36 @@ def _relu_of_six(case: Case) -> list[Array] | Refused:
     return made if isinstance(made, Refused) else [made[0], made[1] / unit, made[2] / unit]
 
 
-def _compiled(case: Case) -> list[Array] | Refused:
-    """By TensorFlow's compiler, XLA."""
-    attrs = attrs_of(case)
-    types = input_types(case.op, attrs)
-    graph = _one_node(case, attrs, types)
-    del graph.node[: len(types)]  # the compiler takes no placeholders
-    proto = tf.compat.v1.GraphDef.FromString(graph.SerializeToString())
-    names = [f"in{number}:0" for number in range(len(types))]
-    results = [f"out:{number}" for number in range(number_of_outputs(case.op, attrs))]
-
-    @tf.function(jit_compile=True)
-    def run(*given: Any) -> Any:
-        return tf.import_graph_def(proto, dict(zip(names, given, strict=True)), results, name="")
-
-    try:
-        made = run(*(_fed(x, dtype) for x, dtype in zip(case.inputs, types, strict=True)))
-    except (tf.errors.OpError, ValueError) as error:
-        return Refused(str(error))
-    return [_held(part) for part in made]
-
-
-def _one_node(case: Case, attrs: dict[str, Any], types: Sequence[DType]) -> Any:
-    """A graph of placeholders `in0`, `in1` ... and the op as `out`."""
-    proto = pb.GraphDef()
-    for number, dtype in enumerate(types):
-        node = proto.node.add(name=f"in{number}", op="Placeholder")
-        node.attr["dtype"].CopyFrom(encode_attr(dtype)[0])
-    node = proto.node.add(name="out", op=case.op, input=[f"in{number}" for number in range(len(types))])
-    for name, value in attrs.items():
-        node.attr[name].CopyFrom(encode_attr(value)[0])
-    return proto
-
-
 def _approx_top_k(case: Case) -> list[Array] | Refused:
     """The kernel takes the largest along the last dimension only, the compiler all."""
     if case.attrs.get("reduction_dimension", -1) == -1 and case.attrs.get("is_max_k", True):
         return _ask_kernel(case)
-    return _compiled(case)
+    return compiled(case)
 
+
+CUDNN_BUFFERS = (
+    *("CudnnRNNParamsSize", "CudnnRNNParamsToCanonical", "CudnnRNNParamsToCanonicalV2"),
+    *("CudnnRNNCanonicalToParams", "CudnnRNNCanonicalToParamsV2"),
+)
+
+FUSED_QUANTISED = (
+    *("QuantizedConv2DAndRelu", "QuantizedConv2DAndReluAndRequantize", "QuantizedConv2DAndRequantize"),
+    *("QuantizedConv2DPerChannel", "QuantizedConv2DWithBias", "QuantizedConv2DWithBiasAndRelu"),
+    *("QuantizedConv2DWithBiasAndReluAndRequantize", "QuantizedConv2DWithBiasAndRequantize"),
+    *("QuantizedConv2DWithBiasSignedSumAndReluAndRequantize", "QuantizedConv2DWithBiasSumAndRelu"),
+    *("QuantizedConv2DWithBiasSumAndReluAndRequantize", "QuantizedDepthwiseConv2D"),
+    *("QuantizedDepthwiseConv2DWithBias", "QuantizedDepthwiseConv2DWithBiasAndRelu"),
+    *("QuantizedDepthwiseConv2DWithBiasAndReluAndRequantize", "QuantizedMatMulWithBias"),
+    *("QuantizedMatMulWithBiasAndDequantize", "QuantizedMatMulWithBiasAndRelu"),
+    *("QuantizedMatMulWithBiasAndReluAndRequantize", "QuantizedMatMulWithBiasAndRequantize"),
+)
+"""Ops that TensorFlow runs as others, which its graph pass makes of them."""
 
 ASKED_BY: dict[str, Callable[[Case], list[Array] | Refused]] = {
     "ApproxTopK": _approx_top_k,
     "CTCLossV2": _blank_last,
+    **dict.fromkeys(("CudnnRNN", "CudnnRNNV2", "CudnnRNNV3"), cudnn.ask_layers),
+    **dict.fromkeys(CUDNN_BUFFERS, cudnn.ask_weights),
     "FFTND": _transform_of_last,
     "GenerateBoundingBoxProposals": _proposals,
     "IFFTND": _transform_of_last,
@@ -213,6 +178,8 @@ ASKED_BY: dict[str, Callable[[Case], list[Array] | Refused]] = {
     "MaxPoolGradGradWithArgmax": _grad_grad_of_largest,
     "QuantizedReluX": _relu_of_six,
     "RFFTND": _transform_of_last,
+    "QuantizedConv2D": lambda case: (ask_rewritten if case.inputs[1].dtype == np.int8 else _ask_kernel)(case),
+    **dict.fromkeys(FUSED_QUANTISED, ask_rewritten),
 }
 """Ops without a CPU kernel, and how others are asked for the same answer."""
 
@@ -221,7 +188,7 @@ def _ask_old_graph(case: Case, version: int) -> list[Array] | Refused:
     """An op that newer graphs may not hold is asked in a graph of its time."""
     attrs = attrs_of(case)
     types = input_types(case.op, attrs)
-    proto = _one_node(case, attrs, types)
+    proto = one_node(case, attrs, types)
     proto.versions.producer = version
     with tf.Graph().as_default(), tf.compat.v1.Session() as session:
         tf.import_graph_def(tf.compat.v1.GraphDef.FromString(proto.SerializeToString()), name="")

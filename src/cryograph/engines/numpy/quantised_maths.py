@@ -12,6 +12,7 @@ from ...base.tensors import Array
 from .arrays import shape_of
 from .context import Context, Rule
 from .convolutions import convolve
+from .fused_quantised import signed_conv
 from .quantised import F, level, limits, meaning, one, product_range, to_float, to_quantised, within
 from .windows import padded, plan, view
 
@@ -46,6 +47,10 @@ def _conv2d(
     dilations: list[int],
 ) -> Ranged:
     """What is added around the picture means zero."""
+    if filters.dtype == np.int8:
+        how = {"strides": strides, "padding": padding, "dilations": dilations}
+        signed: Ranged = signed_conv(ctx, x, filters, min_input, max_input, min_filter, max_filter, **how)
+        return signed
     ends = _ends(min_input, max_input, min_filter, max_filter)
     if x.ndim != 4 or filters.ndim != 4 or x.shape[3] != filters.shape[2]:
         raise RunError(f"filters of {list(filters.shape)} do not fit pictures of {list(x.shape)}")
