@@ -21,19 +21,19 @@ from .windows import padded, place, plan, spatial
 F = np.float32
 
 
-def _laid(indices: Array, weights: Array, size_in: int) -> Array:
+def laid_weights(indices: Array, weights: Array, size_in: int) -> Array:
     """The matrix (out, in) of some indices and weights for each place of the output."""
     made = np.zeros((len(indices), size_in), F)
     np.add.at(made, (np.arange(len(indices))[:, None], indices), weights)
     return made
 
 
-def _linear(places: Array, size_in: int) -> Array:
+def linear_weights(places: Array, size_in: int) -> Array:
     """The matrix of places between two neighbours, of which one may be outside."""
     below = np.floor(places)
     part = (places - below).astype(F)
     pair = np.stack([below, np.ceil(places)], -1)
-    return _laid(np.clip(pair, 0, size_in - 1).astype(int), np.stack([1 - part, part], -1), size_in)
+    return laid_weights(np.clip(pair, 0, size_in - 1).astype(int), np.stack([1 - part, part], -1), size_in)
 
 
 def _back(gradients: Array, original: Array) -> None:
@@ -51,7 +51,7 @@ def _bilinear_grad(
     for axis in (1, 2):
         size_in, size_out = original.shape[axis], grads.shape[axis]
         places = sources(size_in, size_out, align_corners, half_pixel_centers)
-        made = weighted(made, _linear(places, size_in).T, axis)
+        made = weighted(made, linear_weights(places, size_in).T, axis)
     return np.ascontiguousarray(given(ctx, made))
 
 
@@ -63,7 +63,7 @@ def _bicubic_grad(
     for axis in (1, 2):
         size_in, size_out = original.shape[axis], grads.shape[axis]
         places = sources(size_in, size_out, align_corners, half_pixel_centers)
-        made = weighted(made, _laid(*cubic_weights(places, size_in, half_pixel_centers), size_in).T, axis)
+        made = weighted(made, laid_weights(*cubic_weights(places, size_in, half_pixel_centers), size_in).T, axis)
     return np.ascontiguousarray(given(ctx, made))
 
 
@@ -116,7 +116,7 @@ def _mixing(places: Array, size: int, nearest: bool) -> Array:
     """The matrix (crop, picture) of an axis; nothing where a place is outside of the picture."""
     inside = (places >= 0) & (places <= size - 1)
     near = np.floor(places + F(0.5)) if nearest else places
-    return _linear(np.where(inside, near, 0).astype(F), size) * inside[:, None]
+    return linear_weights(np.where(inside, near, 0).astype(F), size) * inside[:, None]
 
 
 def _crop_grad_image(
@@ -154,7 +154,7 @@ def _crop_grad_boxes(
             held = np.where(inside, places, 0)
             ends = np.stack([np.floor(held), np.ceil(held)], -1).astype(int)
             mixes.append(_mixing(places, size, False))
-            slopes.append(_laid(ends, np.array([-1, 1], F), size) * inside[:, None])
+            slopes.append(laid_weights(ends, np.array([-1, 1], F), size) * inside[:, None])
             ways.append(np.arange(count, dtype=F) * F((size - 1) / (count - 1)) if count > 1
                         else np.full(1, 0.5 * (size - 1), F))  # fmt: skip
         picture = image[source].astype(F)

@@ -132,17 +132,21 @@ def _area(ctx: Context, images: Array, size: Array, *, align_corners: bool = Fal
     height, width = target_size(images, size)
     values = wide(images).astype(F)
     for axis, target in ((1, height), (2, width)):
-        size_in = values.shape[axis]
-        scale = _scale(size_in, target, align_corners)
-        places = np.arange(target, dtype=F)[:, None]
-        start, stop = places * scale, (places + 1) * scale
-        last = int(np.ceil(stop).max())
-        sources = np.arange(max(last, size_in))
-        parts = np.clip(np.minimum(sources + 1, stop) - np.maximum(sources, start), 0, None) / scale
-        if last > size_in:  # what sticks out counts for the last element
-            parts[:, size_in - 1] += parts[:, size_in:].sum(1)
-        values = weighted(values, parts[:, :size_in].astype(F), axis)
+        values = weighted(values, area_weights(values.shape[axis], target, align_corners), axis)
     return np.ascontiguousarray(values).astype(ctx.dtype, copy=False)
+
+
+def area_weights(size_in: int, size_out: int, align_corners: bool) -> Array:
+    """Weights (out, in): how much of each element a place of the output covers."""
+    scale = _scale(size_in, size_out, align_corners)
+    places = np.arange(size_out, dtype=F)[:, None]
+    start, stop = places * scale, (places + 1) * scale
+    last = int(np.ceil(stop).max())
+    covered = np.arange(max(last, size_in))
+    parts = np.clip(np.minimum(covered + 1, stop) - np.maximum(covered, start), 0, None) / scale
+    if last > size_in:  # what sticks out counts for the last element
+        parts[:, size_in - 1] += parts[:, size_in:].sum(1)
+    return np.asarray(parts[:, :size_in], F)
 
 
 def _lanczos(radius: float) -> Callable[[Array], Array]:

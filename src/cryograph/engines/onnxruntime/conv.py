@@ -128,7 +128,7 @@ def depthwise(
     return layout.leave(g, g.op("Conv", layout.enter(g, x), taken, kernel_shape=kernel, group=channels, **attrs))
 
 
-def _transposed(
+def transposed(
     g: Builder,
     sizes: Value,
     w: Value,
@@ -138,6 +138,7 @@ def _transposed(
     padding: bytes,
     explicit_paddings: Sequence[int],
     dilations: Sequence[int],
+    group: int = 1,
 ) -> Value:
     """The gradient of a convolution for its input, of the shape `sizes`: what is called a transposed convolution.
 
@@ -148,13 +149,15 @@ def _transposed(
     kernel = _kernel(w, n)
     steps = layout.pick(strides, "strides")
     spread = layout.pick(dilations, "dilations")
-    group = 1
     channels, taken = y.size(layout.channel), w.size(n + 1)
     if channels is not None and taken is not None and channels != taken:
         raise Refusal(f"the filter takes {taken} channels, {channels} come")
     result = sizes.array
-    if result is not None and w.size(n) is not None and len(result) == n + 2 and result[layout.channel] != w.size(n):
-        raise Refusal("a transposed convolution in groups has no lowering to ONNX")
+    inner_channels = w.size(n)
+    if result is not None and inner_channels and len(result) == n + 2 and result[layout.channel] != inner_channels:
+        if result[layout.channel] % inner_channels:
+            raise Refusal(f"{result[layout.channel]} channels do not divide into groups of {inner_channels}")
+        group = int(result[layout.channel]) // inner_channels
     attrs: dict[str, Any] = {"strides": steps, "kernel_shape": kernel, "group": group}
     if any(d != 1 for d in spread):
         attrs["dilations"] = spread
@@ -221,7 +224,7 @@ def conv2d_backprop_input(
 ) -> Value:
     """Filter (H, W, channels of the result, channels of `y`)."""
     layout = layout_of(data_format, 2)
-    return _transposed(g, sizes, w, y, layout, strides, padding, explicit_paddings, dilations)
+    return transposed(g, sizes, w, y, layout, strides, padding, explicit_paddings, dilations)
 
 
 def conv3d_backprop_input(
@@ -237,7 +240,7 @@ def conv3d_backprop_input(
     dilations: Sequence[int] = (1, 1, 1, 1, 1),
 ) -> Value:
     """Filter (D, H, W, channels of the result, channels of `y`)."""
-    return _transposed(g, sizes, w, y, layout_of(data_format, 3), strides, padding, (), dilations)
+    return transposed(g, sizes, w, y, layout_of(data_format, 3), strides, padding, (), dilations)
 
 
 def fused_conv2d(

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from ...base.dtypes import FLOAT32, INT32, INT64
+from ...base.dtypes import FLOAT32, INT32, INT64, UINT8
 from ...base.tensors import Array
 from ...program.program import Step
 from ..resampling import cubic, linear, nearest, positions
 from .builder import Builder, Table
+from .seen import crops
 from .values import Refusal, Value
 from .windows import layout_of
 
@@ -179,8 +180,8 @@ def crop_and_resize(
     extrapolation_value: float = 0.0,
 ) -> Value:
     """(N, H, W, C), boxes (B, 4) as shares of height and width."""
-    if x.rank != 4 or method != b"bilinear":
-        raise Refusal("crops are resized in ONNX Runtime only by the method bilinear")
+    if method != b"bilinear" or x.dtype not in (FLOAT32, UINT8):
+        return crops(g, x, boxes, numbers, size, method, extrapolation_value)
     entered = g.transpose(g.cast(x, FLOAT32), [0, 3, 1, 2])
     made = g.microsoft(
         "CropAndResize",

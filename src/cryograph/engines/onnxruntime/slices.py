@@ -293,6 +293,11 @@ def _reverse(g: Builder, x: Value, axes: Sequence[int]) -> Value:
     return Value(made.name, made.dtype, x.shape)
 
 
+def reversed_along(g: Builder, x: Value, axis: int) -> Value:
+    """`x` turned around along one axis."""
+    return _reverse(g, x, [axis])
+
+
 def roll(g: Builder, step: Step, x: Value, shift: Value, axis: Value) -> Value:
     made = x
     shifts = g.fixed_ints(shift, "shift")

@@ -99,6 +99,26 @@ def window_attrs(
     return attrs
 
 
+def pads_of(
+    layout: Layout,
+    space: Sequence[int],
+    spans: Sequence[int],
+    strides: Sequence[int],
+    padding: bytes,
+    explicit: Sequence[int],
+) -> tuple[list[int], list[int]]:
+    """What is added before and after each known spatial size."""
+    if padding == b"EXPLICIT":
+        pads = explicit_pads(layout, explicit)
+        return pads[: layout.n], pads[layout.n :]
+    if padding == b"VALID":
+        return [0] * layout.n, [0] * layout.n
+    if padding != b"SAME":
+        raise Refusal(f"the padding {padding!r} has no form in ONNX")
+    totals = [max((-(-i // s) - 1) * s + w - i, 0) for i, s, w in zip(space, strides, spans, strict=True)]
+    return [total // 2 for total in totals], [total - total // 2 for total in totals]
+
+
 def explicit_pads(layout: Layout, explicit: Sequence[int]) -> list[int]:
     """ONNX's `pads` (all begins, then all ends) of TensorFlow's pairs."""
     if len(explicit) != 2 * (layout.n + 2):

@@ -1,0 +1,165 @@
+"""Lowerings of the gradients of pools of the largest, by the places that the runtime's own pool tells."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import numpy as np
+
+from ...base.dtypes import BOOL, FLOAT32, FLOAT64, INT64
+from ...program.program import Step
+from .builder import Builder, Lowering, Table
+from .values import Refusal, Value
+from .windows import Layout, layout_of, window_attrs
+
+Use = Callable[[Builder, Layout, Value, tuple[Value, Value], Value, Value], Value]
+
+
+def _places(
+    g: Builder,
+    x: Value,
+    layout: Layout,
+    ksize: Sequence[int],
+    strides: Sequence[int],
+    padding: bytes,
+    explicit: Sequence[int],
+) -> tuple[Value, Value]:
+    """The largest of each window, and where in its plane the first of them is: (N, C, *out)."""
+    if x.dtype not in (FLOAT32, FLOAT64) or x.shape is None or None in x.shape or 0 in x.shape:
+        raise Refusal("the places of the largest need floats of a known shape")
+    kernel = layout.pick(ksize, "ksize")
+    attrs = window_attrs(layout, x, kernel, layout.pick(strides, "strides"), [1] * layout.n, padding, explicit)
+    if any(pad >= kernel[i % layout.n] for i, pad in enumerate(attrs.get("pads", []))):
+        raise Refusal("padding as wide as the window has no form in ONNX")
+    # The runtime names no place in a window that is all NaN or minus infinity.
+    least = np.nextafter(np.finfo(x.dtype.numpy).min, 0)
+    some = g.binary("Greater", x, g.like(float(least), x), BOOL)
+    held = g.where(some, x, g.like(float(least), x), x.shape)
+    best, position = g.ops("MaxPool", layout.enter(g, held), dtypes=[x.dtype, INT64], kernel_shape=kernel, **attrs)
+    return layout.leave(g, best), g.binary("Mod", position, g.const(_plane(x, layout), INT64))
+
+
+def _plane(x: Value, layout: Layout) -> int:
+    return int(np.prod([x.size(axis) or 0 for axis in layout.spatial]))
+
+
+def _planes(g: Builder, layout: Layout, x: Value, many: int) -> Value:
+    return g.reshape(layout.enter(g, x), [many, -1])
+
+
+def _whole(g: Builder, layout: Layout, flat: Value, like: Value) -> Value:
+    """(N * C, space) in the shape of a value."""
+    space = [like.size(axis) or 0 for axis in layout.spatial]
+    return layout.leave(g, g.reshape(flat, [like.size(0) or 0, like.size(layout.channel) or 0, *space]))
+
+
+def _spread(g: Builder, layout: Layout, x: Value, found: tuple[Value, Value], y: Value, dy: Value) -> Value:
+    """Each gradient added to the place that its window took."""
+    many = (x.size(0) or 0) * (x.size(layout.channel) or 0)
+    zeros = g.op("Expand", g.const(0, dy.dtype), g.ints([many, _plane(x, layout)]))
+    index = g.reshape(found[1], [many, -1])
+    made = g.op("ScatterElements", zeros, index, _planes(g, layout, dy, many), axis=1, reduction="add")
+    return _whole(g, layout, made, x)
+
+
+def _pick(g: Builder, layout: Layout, x: Value, found: tuple[Value, Value], y: Value, grad: Value) -> Value:
+    """The gradient at the place that each window took; 0 where that is not what the pool is said to have given."""
+    best, places = found
+    many = (x.size(0) or 0) * (x.size(layout.channel) or 0)
+    made = g.op("GatherElements", _planes(g, layout, grad, many), g.reshape(places, [many, -1]), axis=1)
+    if g.shapes[0] is None or None in g.shapes[0]:
+        raise Refusal("the shape of the pool's output is not known")
+    picked = _whole(g, layout, made, Value("", x.dtype, g.shapes[0]))
+    return g.where(g.binary("Equal", best, y, BOOL), picked, g.like(0, grad), g.shapes[0])
+
+
+def _of_windows(use: Use, n: int) -> Lowering:
+    def lower(
+        g: Builder,
+        step: Step,
+        x: Value,
+        y: Value,
+        grad: Value,
+        *,
+        ksize: list[int],
+        strides: list[int],
+        padding: bytes,
+        explicit_paddings: Sequence[int] = (),
+        data_format: bytes = b"NHWC" if n == 2 else b"NDHWC",
+    ) -> Value:
+        layout = layout_of(data_format, n)
+        return use(g, layout, x, _places(g, x, layout, ksize, strides, padding, explicit_paddings), y, grad)
+
+    return lower
+
+
+def _of_windows_v2(use: Use) -> Lowering:
+    def lower(
+        g: Builder,
+        step: Step,
+        x: Value,
+        y: Value,
+        grad: Value,
+        ksize: Value,
+        strides: Value,
+        *,
+        padding: bytes,
+        data_format: bytes = b"NHWC",
+    ) -> Value:
+        layout = layout_of(data_format, 2)
+        window, steps = g.fixed_ints(ksize, "ksize"), g.fixed_ints(strides, "strides")
+        return use(g, layout, x, _places(g, x, layout, window, steps, padding, ()), y, grad)
+
+    return lower
+
+
+def _by_argmax(use: Callable[[Builder, Value, Value, Value], Value]) -> Lowering:
+    """With the places that MaxPoolWithArgmax gave: (y * W + x) * C + c, the picture counted or not."""
+
+    def lower(
+        g: Builder,
+        step: Step,
+        x: Value,
+        grad: Value,
+        argmax: Value,
+        *,
+        ksize: list[int],
+        strides: list[int],
+        padding: bytes,
+        include_batch_in_index: bool = False,
+    ) -> Value:
+        if x.shape is None or None in x.shape or 0 in x.shape or x.dtype not in (FLOAT32, FLOAT64):
+            raise Refusal("the places of the largest need floats of a known shape")
+        flat = g.reshape(g.int64(argmax), [x.shape[0] or 0, -1])
+        each = int(np.prod([size or 0 for size in x.shape[1:]]))
+        if include_batch_in_index:
+            flat = g.binary("Mod", flat, g.const(each, INT64))
+        return use(g, x, flat, grad)
+
+    return lower
+
+
+def _spread_flat(g: Builder, x: Value, places: Value, grad: Value) -> Value:
+    shape = [size or 0 for size in x.shape or ()]
+    zeros = g.op("Expand", g.const(0, grad.dtype), g.ints([shape[0], int(np.prod(shape[1:]))]))
+    rows = g.reshape(grad, [shape[0], -1])
+    return g.reshape(g.op("ScatterElements", zeros, places, rows, axis=1, reduction="add"), shape)
+
+
+def _pick_flat(g: Builder, x: Value, places: Value, grad: Value) -> Value:
+    shape = g.shapes[0]
+    if shape is None or None in shape:
+        raise Refusal("the shape of the pool's output is not known")
+    rows = g.reshape(grad, [x.size(0) or 0, -1])
+    return g.reshape(g.op("GatherElements", rows, places, axis=1), [size or 0 for size in shape])
+
+
+LOWERINGS: Table = {
+    "MaxPool3DGradGrad": _of_windows(_pick, 3),
+    "MaxPoolGrad": _of_windows(_spread, 2),
+    "MaxPoolGradGrad": _of_windows(_pick, 2),
+    "MaxPoolGradGradV2": _of_windows_v2(_pick),
+    "MaxPoolGradGradWithArgmax": _by_argmax(_pick_flat),
+    "MaxPoolGradV2": _of_windows_v2(_spread),
+    "MaxPoolGradWithArgmax": _by_argmax(_spread_flat),
+}
