@@ -35,7 +35,7 @@ def _groups(x: Value, w: Value, layout: Layout) -> int:
     return channels // taken
 
 
-def _filters_first(g: Builder, w: Value, n: int) -> Value:
+def filters_first(g: Builder, w: Value, n: int) -> Value:
     """(*spatial, I, O) as (O, I, *spatial). In two moves of one axis each, which the runtime is 5 times faster at; it
     turns weights once, when the session is made."""
     inputs_first = g.transpose(w, [n, *range(n), n + 1])
@@ -60,7 +60,7 @@ def _convolve(
     group = _groups(x, w, layout)
     if group != 1:
         attrs["group"] = group
-    taken = _filters_first(g, w, n)
+    taken = filters_first(g, w, n)
     return layout.leave(g, g.op("Conv", layout.enter(g, x), taken, kernel_shape=kernel, **attrs))
 
 
@@ -162,7 +162,7 @@ def transposed(
     if any(d != 1 for d in spread):
         attrs["dilations"] = spread
     spans = [(k - 1) * d + 1 for k, d in zip(kernel, spread, strict=True)]
-    filters = _filters_first(g, w, n)
+    filters = filters_first(g, w, n)
     entered = layout.enter(g, y)
     inner = [y.size(axis) for axis in layout.spatial]
     outer: list[int | None]

@@ -87,21 +87,23 @@ def _scatter_into(reduction: str) -> Lowering:
     def lower(
         g: Builder, step: Step, x: Value, indices: Value, updates: Value, *, bad_indices_policy: bytes = b""
     ) -> Value:
-        _check_policy(bad_indices_policy)
+        check_policy(bad_indices_policy)
         _check_depth(indices)
         if reduction != "none":
-            _check_wide(x)
+            check_wide(x)
         return g.op("ScatterND", x, g.int64(indices), updates, reduction=reduction, shape=x.shape)
 
     return lower
 
 
-def _check_policy(policy: bytes) -> None:
+def check_policy(policy: bytes) -> None:
+    """Refusal when indices that are out of range are to be ignored."""
     if policy not in (b"", b"DEFAULT", b"ERROR"):
         raise Refusal(f"bad_indices_policy {policy!r} has no form in ONNX")
 
 
-def _check_wide(x: Value) -> None:
+def check_wide(x: Value) -> None:
+    """Refusal for what ScatterND does not join."""
     if x.dtype not in (FLOAT32, FLOAT64, INT32, INT64):
         raise Refusal(f"ONNX Runtime joins no updates of {x.dtype}")
 
@@ -124,9 +126,9 @@ def scatter_nd(
     g: Builder, step: Step, indices: Value, updates: Value, shape: Value, *, bad_indices_policy: bytes = b""
 ) -> Value:
     """Updates of the same place add up."""
-    _check_policy(bad_indices_policy)
+    check_policy(bad_indices_policy)
     _check_depth(indices)
-    _check_wide(updates)
+    check_wide(updates)
     known = None if shape.array is None else tuple(g.fixed_ints(shape, "the shape"))
     zeros = g.op("Expand", g.like(0, updates), g.int64(shape), shape=known)
     return g.op("ScatterND", zeros, g.int64(indices), updates, reduction="add", shape=known)
@@ -173,7 +175,7 @@ def _segment(reduction: str, start: Callable[[DType], float]) -> Lowering:
     def lower(g: Builder, step: Step, x: Value, ids: Value, count: Value) -> Value:
         if ids.shape is None or len(ids.shape) != 1:
             raise Refusal("segments need ids of rank 1")
-        _check_wide(x)
+        check_wide(x)
         (many,) = g.fixed_ints(count, "num_segments")
         rows = g.sizes(x, range(1, x.rank)) if x.rank > 1 else None
         # One row more takes what has no place.
@@ -209,6 +211,11 @@ LOWERINGS: Table = {
     "MatrixBandPart": matrix_band_part,
     "OneHot": one_hot,
     "ScatterNd": scatter_nd,
+    "ScatterNdNonAliasingAdd": _add,
+    "SegmentMaxV2": _segment("max", _lowest),
+    "SegmentMinV2": _segment("min", _highest),
+    "SegmentProdV2": _segment("mul", lambda dtype: 1),
+    "SegmentSumV2": _segment("add", lambda dtype: 0),
     "TensorScatterAdd": _add,
     "TensorScatterMax": _max,
     "TensorScatterMin": _min,

@@ -18,10 +18,10 @@ from ...base.errors import UnsupportedError
 from ...base.shapes import Shape, compatible, merge
 from ...base.tensors import Tensor
 from ...ops.signatures import signature
-from ...program.program import Program, Step
+from ...program.program import Program, Spec, Step
 from .builder import Builder
 from .lowerings import LOWERINGS
-from .values import ELEMENT_TYPES, OnnxGraph, OnnxNode, Refusal, Value
+from .values import ELEMENT_TYPES, OnnxGraph, OnnxNode, Refusal, Value, plain
 
 # Attributes that say how TensorFlow should run a step, not what it computes.
 NO_MEANING = frozenset(
@@ -47,7 +47,7 @@ class Lowering:
     """
 
     def __init__(self, program: Program, prefix: str = "", arguments: Sequence[Value] | None = None) -> None:
-        self.program = program
+        self.program = program = _with_plain_kinds(program)
         self.prefix = prefix
         self.refusals: dict[int, str] = {}
         self.values: dict[str, Value] = {}
@@ -170,6 +170,19 @@ class Lowering:
         program = self.program
         entries = [*program.inputs, *(state.value for state in program.state)]
         return self.graph(range(len(program.steps)), entries, results(program))
+
+
+def _with_plain_kinds(program: Program) -> Program:
+    """The program with quantised integers as the plain ones in which they are held."""
+    changed = {name: spec for name, spec in program.specs.items() if plain(spec.dtype) != spec.dtype.base}
+    if not changed:
+        return program
+    specs = {**program.specs, **{name: Spec(plain(spec.dtype), spec.shape) for name, spec in changed.items()}}
+    constants = {
+        name: Tensor.of(tensor.numpy(), plain(tensor.dtype)) if name in changed else tensor
+        for name, tensor in program.constants.items()
+    }
+    return replace(program, specs=specs, constants=constants)
 
 
 def results(program: Program) -> list[str]:

@@ -73,7 +73,26 @@ def _pick(g: Builder, layout: Layout, x: Value, found: tuple[Value, Value], y: V
     return g.where(g.binary("Equal", best, y, BOOL), picked, g.like(0, grad), g.shapes[0])
 
 
-def _of_windows(use: Use, n: int) -> Lowering:
+def max_pool_grad(
+    g: Builder,
+    step: Step,
+    x: Value,
+    y: Value,
+    grad: Value,
+    *,
+    ksize: list[int],
+    strides: list[int],
+    padding: bytes,
+    explicit_paddings: Sequence[int] = (),
+    data_format: bytes = b"NHWC",
+) -> Value:
+    layout = layout_of(data_format, 2)
+    return _spread(g, layout, x, _places(g, x, layout, ksize, strides, padding, explicit_paddings), y, grad)
+
+
+def _second(n: int) -> Lowering:
+    """The gradient of that gradient, in `n` dimensions."""
+
     def lower(
         g: Builder,
         step: Step,
@@ -84,11 +103,10 @@ def _of_windows(use: Use, n: int) -> Lowering:
         ksize: list[int],
         strides: list[int],
         padding: bytes,
-        explicit_paddings: Sequence[int] = (),
         data_format: bytes = b"NHWC" if n == 2 else b"NDHWC",
     ) -> Value:
         layout = layout_of(data_format, n)
-        return use(g, layout, x, _places(g, x, layout, ksize, strides, padding, explicit_paddings), y, grad)
+        return _pick(g, layout, x, _places(g, x, layout, ksize, strides, padding, ()), y, grad)
 
     return lower
 
@@ -155,9 +173,9 @@ def _pick_flat(g: Builder, x: Value, places: Value, grad: Value) -> Value:
 
 
 LOWERINGS: Table = {
-    "MaxPool3DGradGrad": _of_windows(_pick, 3),
-    "MaxPoolGrad": _of_windows(_spread, 2),
-    "MaxPoolGradGrad": _of_windows(_pick, 2),
+    "MaxPool3DGradGrad": _second(3),
+    "MaxPoolGrad": max_pool_grad,
+    "MaxPoolGradGrad": _second(2),
     "MaxPoolGradGradV2": _of_windows_v2(_pick),
     "MaxPoolGradGradWithArgmax": _by_argmax(_pick_flat),
     "MaxPoolGradV2": _of_windows_v2(_spread),

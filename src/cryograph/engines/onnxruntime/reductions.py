@@ -101,18 +101,29 @@ def _arg(op: str) -> Lowering:
     return lower
 
 
-def top_k_v2(
-    g: Builder, step: Step, x: Value, k: Value, *, sorted: bool = True, index_type: DType = INT32
-) -> list[Value | None]:
-    """Of equal ones the lower index first, in both."""
+def sorted_top(g: Builder, x: Value, k: Value, largest: bool, is_sorted: bool = True) -> list[Value]:
+    """The k greatest or least along the last axis, and their places. Of equal ones the lower index first, in both."""
     if x.shape is None or not all(x.shape[:-1]):
         must_be_right(TOP_OF_NOTHING)
     count = None if k.array is None else int(k.array.reshape(-1)[0])
     shape = None if x.shape is None else (*x.shape[:-1], count)
     many = g.reshape(g.int64(k), [1]) if k.shape != (1,) else g.int64(k)
-    values, places = g.ops(
-        "TopK", x, many, dtypes=[x.dtype, INT64], shapes=[shape, shape], axis=-1, largest=1, sorted=int(sorted)
+    return g.ops(
+        "TopK",
+        x,
+        many,
+        dtypes=[x.dtype, INT64],
+        shapes=[shape, shape],
+        axis=-1,
+        largest=int(largest),
+        sorted=int(is_sorted),
     )
+
+
+def top_k_v2(
+    g: Builder, step: Step, x: Value, k: Value, *, sorted: bool = True, index_type: DType = INT32
+) -> list[Value | None]:
+    values, places = sorted_top(g, x, k, True, sorted)
     return [values, g.cast(places, index_type)]
 
 

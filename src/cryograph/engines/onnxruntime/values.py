@@ -42,6 +42,18 @@ ELEMENT_TYPES: dict[DType, int] = {dtype: number for dtype, number, _ in _TYPES}
 TYPE_NAMES: dict[DType, str] = {dtype: name for dtype, _, name in _TYPES}
 
 
+# Quantised integers are held as plain ones; the range that says what they mean is a value of its own.
+_PLAIN: dict[DType, DType] = {
+    dtype_of(quantised): dtype_of(quantised.replace("q", "", 1))
+    for quantised in ("qint8", "quint8", "qint16", "quint16", "qint32")
+}
+
+
+def plain(dtype: DType) -> DType:
+    """The dtype in which the elements of another are held."""
+    return _PLAIN.get(dtype.base, dtype.base)
+
+
 @dataclass(frozen=True, slots=True)
 class Items:
     """What a list holds: elements of one dtype; what was said of their shape when it was made, None where that is not

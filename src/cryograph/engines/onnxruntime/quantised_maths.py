@@ -1,0 +1,296 @@
+"""Lowerings of arithmetic on numbers that are small integers with a range: products, sums and pools, of integers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from ...base.dtypes import BOOL, INT32, INT64, UINT8, DType, dtype_of
+from ...program.program import Step
+from .builder import Builder, Table
+from .conv import filters_first
+from .shapes import reshape
+from .steps import (
+    add,
+    div,
+    f32,
+    level,
+    limits,
+    meaning,
+    mul,
+    same,
+    scalar,
+    sub,
+    sure,
+    to_float,
+    to_quantised,
+    within,
+)
+from .values import Refusal, Value, plain
+from .windows import layout_of, pads_of, window_attrs
+
+INT8 = dtype_of("int8")
+
+
+def _zero(g: Builder, low: Value, high: Value, kind: DType) -> Value:
+    """The step (int64) that means zero."""
+    return level(g, f32(g, 0), low, high, kind)
+
+
+def _held_zero(g: Builder, low: Value, high: Value, kind: DType) -> Value:
+    """The same in the dtype, as kernels take it; the run fails where it lies outside."""
+    zero = _zero(g, low, high, kind)
+    wrong = g.unary("Not", same(g, zero, within(g, zero, kind)), BOOL)
+    return g.cast(sure(g, zero, wrong), plain(kind))
+
+
+def _product_range(
+    g: Builder, a: tuple[Value, Value, DType], b: tuple[Value, Value, DType], dtype: DType
+) -> list[Value]:
+    steps = []
+    for low, high, kind in (a, b):
+        lowest, highest = limits(kind)
+        steps.append(div(g, sub(g, high, low), f32(g, highest - lowest)))
+    step = mul(g, steps[0], steps[1])
+    return [mul(g, step, f32(g, end)) for end in limits(dtype)]
+
+
+def conv2d(
+    g: Builder,
+    step: Step,
+    x: Value,
+    w: Value,
+    min_x: Value,
+    max_x: Value,
+    min_w: Value,
+    max_w: Value,
+    *,
+    Tinput: DType,
+    Tfilter: DType,
+    out_type: DType,
+    strides: list[int],
+    padding: bytes,
+    dilations: Sequence[int] = (1, 1, 1, 1),
+) -> list[Value]:
+    """What is added around the picture means zero."""
+    ends = [scalar(g, end) for end in (min_x, max_x, min_w, max_w)]
+    if plain(out_type) != INT32 or list(dilations) != [1, 1, 1, 1] or strides[1] != strides[2]:
+        raise Refusal(f"{step.op} with these strides, dilations or this result has no lowering to ONNX")
+    layout = layout_of(b"NHWC", 2)
+    if w.shape is None or None in w.shape or x.size(3) != w.shape[2]:
+        raise Refusal("the shape of the filter is not known")
+    kernel = [size or 0 for size in w.shape[:2]]
+    attrs = window_attrs(layout, x, kernel, layout.pick(strides, "strides"), [1, 1], padding)
+    zeros = [_held_zero(g, ends[0], ends[1], Tinput), _held_zero(g, ends[2], ends[3], Tfilter)]
+    made = g.op(
+        "ConvInteger", layout.enter(g, x), filters_first(g, w, 2), *zeros, dtype=INT32, kernel_shape=kernel, **attrs
+    )
+    ranges = _product_range(g, (ends[0], ends[1], Tinput), (ends[2], ends[3], Tfilter), out_type)
+    return [layout.leave(g, made), *ranges]
+
+
+def matmul(
+    g: Builder,
+    step: Step,
+    a: Value,
+    b: Value,
+    min_a: Value,
+    max_a: Value,
+    min_b: Value,
+    max_b: Value,
+    *,
+    T1: DType,
+    T2: DType,
+    Toutput: DType,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+) -> list[Value]:
+    ends = [scalar(g, end) for end in (min_a, max_a, min_b, max_b)]
+    if plain(Toutput) != INT32 or a.rank != 2 or b.rank != 2:
+        raise Refusal(f"{step.op} to {Toutput} has no lowering to ONNX")
+    left = g.transpose(a, [1, 0]) if transpose_a else a
+    right = g.transpose(b, [1, 0]) if transpose_b else b
+    zeros = [_held_zero(g, ends[0], ends[1], T1), _held_zero(g, ends[2], ends[3], T2)]
+    made = g.op("MatMulInteger", left, right, *zeros, dtype=INT32, shape=(left.size(0), right.size(1)))
+    return [made, *_product_range(g, (ends[0], ends[1], T1), (ends[2], ends[3], T2), Toutput)]
+
+
+def product(
+    g: Builder,
+    step: Step,
+    x: Value,
+    y: Value,
+    min_x: Value,
+    max_x: Value,
+    min_y: Value,
+    max_y: Value,
+    *,
+    T1: DType,
+    T2: DType,
+    Toutput: DType,
+) -> list[Value]:
+    ends = [scalar(g, end) for end in (min_x, max_x, min_y, max_y)]
+    first = sub(g, g.int64(x), _zero(g, ends[0], ends[1], T1))
+    second = sub(g, g.int64(y), _zero(g, ends[2], ends[3], T2))
+    made = g.cast(mul(g, first, second), plain(Toutput))
+    return [made, *_product_range(g, (ends[0], ends[1], T1), (ends[2], ends[3], T2), Toutput)]
+
+
+def _sum_range(g: Builder, ends: Sequence[Value], bits: int) -> tuple[Value, Value]:
+    """A range for sums: wider than that of the parts by some bits, and the same on both sides of zero."""
+    widest = g.unary("Abs", ends[0])
+    for end in ends[1:]:
+        widest = g.binary("Max", widest, g.unary("Abs", end))
+    high = mul(g, widest, f32(g, 1 << bits))
+    return g.unary("Neg", high), high
+
+
+def total(
+    g: Builder,
+    step: Step,
+    x: Value,
+    y: Value,
+    min_x: Value,
+    max_x: Value,
+    min_y: Value,
+    max_y: Value,
+    *,
+    T1: DType,
+    T2: DType,
+    Toutput: DType,
+) -> list[Value]:
+    """Both in the steps of the sum's range: that of the lowest number, and a whole number of steps for each further.
+    A single number gets its own step."""
+    ends = [scalar(g, end) for end in (min_x, max_x, min_y, max_y)]
+    low, high = _sum_range(g, ends, 14)
+    if x.shape is None or y.shape is None or None in (*x.shape, *y.shape):
+        raise Refusal("a sum of quantised numbers needs known shapes")
+    sizes = [int(np.prod([size or 0 for size in part.shape or ()])) for part in (x, y)]
+    alone = sizes.index(1) if 1 in sizes else None
+    parts = []
+    given = ((x, ends[0], ends[1], T1), (y, ends[2], ends[3], T2))
+    for number, (part, least, most, kind) in enumerate(given):
+        if number == alone:
+            parts.append(within(g, level(g, meaning(g, part, least, most, kind), low, high, INT32), INT32))
+            continue
+        first, second = (level(g, meaning(g, g.const(n, INT64), least, most, kind), low, high, INT32) for n in (0, 1))
+        moved = add(g, first, mul(g, g.int64(part), sub(g, second, first)))
+        parts.append(within(g, moved, INT32))
+    return [g.cast(add(g, parts[0], parts[1]), plain(Toutput)), low, high]
+
+
+def bias_add(
+    g: Builder,
+    step: Step,
+    x: Value,
+    bias: Value,
+    min_x: Value,
+    max_x: Value,
+    min_bias: Value,
+    max_bias: Value,
+    *,
+    T1: DType,
+    T2: DType,
+    out_type: DType,
+) -> list[Value]:
+    ends = [scalar(g, end) for end in (min_x, max_x, min_bias, max_bias)]
+    low, high = _sum_range(g, ends, 17)
+    zero = within(g, _zero(g, low, high, INT32), INT32)
+    parts = [
+        g.int64(to_quantised(g, to_float(g, part, own[0], own[1], kind), low, high, INT32))
+        for part, own, kind in ((x, ends[:2], T1), (bias, ends[2:], T2))
+    ]
+    made = g.cast(add(g, add(g, parts[0], parts[1]), zero), plain(out_type))
+    return [Value(made.name, made.dtype, x.shape), low, high]
+
+
+def reshaped(g: Builder, step: Step, x: Value, shape: Value, low: Value, high: Value) -> list[Value]:
+    return [reshape(g, step, x, shape), scalar(g, low), scalar(g, high)]
+
+
+def concat(g: Builder, step: Step, axis: Value, *parts: Value, T: DType) -> list[Value]:
+    """In the range that holds those of all parts; for numbers with a sign it is the same on both sides of zero."""
+    count = len(parts) // 3
+    values = parts[:count]
+    lows, highs = ([scalar(g, end) for end in ends] for ends in (parts[count : 2 * count], parts[2 * count :]))
+    low, high = lows[0], highs[0]
+    for other_low, other_high in zip(lows[1:], highs[1:], strict=True):
+        low, high = g.binary("Min", low, other_low), g.binary("Max", high, other_high)
+    if limits(T)[0] < 0:
+        high = g.binary("Max", g.unary("Abs", low), g.unary("Abs", high))
+        low = g.unary("Neg", high)
+    moved = []
+    for x, a, b in zip(values, lows, highs, strict=True):
+        stays = g.binary("And", same(g, a, low), same(g, b, high), BOOL)
+        placed = to_quantised(g, to_float(g, x, a, b, T), low, high, T)
+        moved.append(g.cast(g.where(stays, g.int64(x), g.int64(placed), x.shape), x.dtype))
+    (where,) = g.axes(axis, values[0].rank)
+    return [g.op("Concat", *moved, axis=where), low, high]
+
+
+def _plane(g: Builder, x: Value, ksize: list[int], strides: list[int]) -> tuple[list[int], list[int]]:
+    layout = layout_of(b"NHWC", 2)
+    if x.rank != 4 or x.shape is None or None in x.shape or 0 in x.shape or x.dtype not in (UINT8, INT8):
+        raise Refusal("a pool of quantised numbers needs bytes of a known shape")
+    return layout.pick(ksize, "ksize"), layout.pick(strides, "strides")
+
+
+def max_pool(
+    g: Builder,
+    step: Step,
+    x: Value,
+    low: Value,
+    high: Value,
+    *,
+    ksize: list[int],
+    strides: list[int],
+    padding: bytes,
+) -> list[Value]:
+    layout = layout_of(b"NHWC", 2)
+    kernel, steps = _plane(g, x, ksize, strides)
+    attrs = window_attrs(layout, x, kernel, steps, [1, 1], padding)
+    made = g.op("MaxPool", layout.enter(g, x), kernel_shape=kernel, **attrs)
+    return [layout.leave(g, made), scalar(g, low), scalar(g, high)]
+
+
+def average_pool(
+    g: Builder,
+    step: Step,
+    x: Value,
+    low: Value,
+    high: Value,
+    *,
+    ksize: list[int],
+    strides: list[int],
+    padding: bytes,
+) -> list[Value]:
+    """Sums as a convolution by ones, of one channel, over how many numbers are inside; towards zero."""
+    layout = layout_of(b"NHWC", 2)
+    kernel, steps = _plane(g, x, ksize, strides)
+    space = [x.size(axis) or 0 for axis in layout.spatial]
+    begins, ends = pads_of(layout, space, kernel, steps, padding, ())
+    out = [(n + a + b - k) // s + 1 for n, a, b, k, s in zip(space, begins, ends, kernel, steps, strict=True)]
+    counts = np.ones((1, 1), np.int64)
+    for n, o, k, s, a in zip(space, out, kernel, steps, begins, strict=True):
+        starts = np.arange(o) * s - a
+        counts = counts[..., None] * (np.minimum(starts + k, n) - np.maximum(starts, 0))
+    flat = g.reshape(layout.enter(g, x), [-1, 1, *space])
+    ones = g.const(np.ones((1, 1, *kernel)), x.dtype)
+    sums = g.op("ConvInteger", flat, ones, dtype=INT32, kernel_shape=kernel, strides=steps, pads=[*begins, *ends])
+    over = g.op("Div", sums, g.const(counts, INT32))
+    made = g.reshape(g.cast(over, x.dtype), [x.size(0) or 0, x.size(3) or 0, *out])
+    return [layout.leave(g, made), scalar(g, low), scalar(g, high)]
+
+
+LOWERINGS: Table = {
+    "QuantizedAdd": total,
+    "QuantizedAvgPool": average_pool,
+    "QuantizedBiasAdd": bias_add,
+    "QuantizedConcat": concat,
+    "QuantizedConv2D": conv2d,
+    "QuantizedMatMul": matmul,
+    "QuantizedMaxPool": max_pool,
+    "QuantizedMul": product,
+    "QuantizedReshape": reshaped,
+}
