@@ -38,6 +38,8 @@ HEAVY = frozenset(
     {
         *("AvgPool", "AvgPool3D", "MaxPool", "MaxPool3D", "LRN", "ResizeBilinear", "NonMaxSuppressionV3"),
         *("Conv2D", "Conv2DBackpropInput", "Conv3D", "Conv3DBackpropInputV2", "DepthwiseConv2dNative", "_FusedConv2D"),
+        *("Conv2DBackpropFilter", "Conv3DBackpropFilterV2", "QuantizedConv2D", "QuantizedMatMul"),
+        *("DepthwiseConv2dNativeBackpropFilter", "DepthwiseConv2dNativeBackpropInput"),
         *("FusedBatchNorm", "FusedBatchNormV2", "FusedBatchNormV3"),
         *("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Einsum", "MatMul", "_FusedMatMul"),
     }

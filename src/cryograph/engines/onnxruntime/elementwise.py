@@ -13,6 +13,7 @@ from ...program.program import Step
 from . import lists
 from .builder import Builder, Table, broadcast
 from .values import Refusal, Value
+from .whole import floor_quotient, from_float, quotient, rest, shifted
 
 Unary = Callable[[Builder, Step, Value], Value]
 Binary = Callable[[Builder, Step, Value, Value], Value]
@@ -127,45 +128,37 @@ def log_softmax(g: Builder, step: Step, x: Value) -> Value:
 # --- two inputs
 
 
-def _safe_divisor(y: Value, op: str) -> None:
-    """Integer division by 0 kills the process in ONNX Runtime, as does that of the smallest number by -1."""
-    if y.dtype.is_integer and (y.array is None or bool(np.any(y.array == 0) or np.any(y.array == -1))):
-        raise Refusal(f"{op} of integers goes to ONNX only with a constant divisor that is not 0 or -1")
-
-
 def divide(g: Builder, step: Step, x: Value, y: Value) -> Value:
     """Integers are divided towards zero."""
-    if step.op == "TruncateDiv" and not x.dtype.is_integer:
-        raise Refusal(f"TruncateDiv on {x.dtype} has no lowering to ONNX")
-    _safe_divisor(y, step.op)
-    return g.binary("Div", x, y)
+    if x.dtype.is_integer:
+        return quotient(g, x, y)
+    made = g.binary("Div", x, y)
+    if step.op != "TruncateDiv":
+        return made
+    return g.binary("Mul", g.unary("Sign", made), g.unary("Floor", g.unary("Abs", made)))
 
 
 def floor_div(g: Builder, step: Step, x: Value, y: Value) -> Value:
     if x.dtype.is_floating:
         return g.unary("Floor", g.binary("Div", x, y))
-    _safe_divisor(y, step.op)
-    if y.array is None or bool(np.any(y.array < 0)):
-        raise Refusal("FloorDiv of integers goes to ONNX only with a positive constant divisor")
-    # x - floor_mod(x, y) divides without a rest.
-    return g.binary("Div", g.binary("Sub", x, g.binary("Mod", x, y)), y)
+    return floor_quotient(g, x, y)
 
 
 def floor_mod(g: Builder, step: Step, x: Value, y: Value) -> Value:
     """The rest has the sign of the divisor."""
     if not x.dtype.is_floating:
-        _safe_divisor(y, step.op)
-        return g.binary("Mod", x, y)
-    rest = g.op("Mod", x, y, fmod=1, shape=broadcast(x.shape, y.shape))
+        return rest(g, x, y, True)
+    left = g.op("Mod", x, y, fmod=1, shape=broadcast(x.shape, y.shape))
     zero = g.like(0, x)
-    differs = g.binary("Xor", g.binary("Less", rest, zero, BOOL), g.binary("Less", y, zero, BOOL))
-    is_rest = g.unary("Not", g.binary("Equal", rest, zero, BOOL))
+    differs = g.binary("Xor", g.binary("Less", left, zero, BOOL), g.binary("Less", y, zero, BOOL))
+    is_rest = g.unary("Not", g.binary("Equal", left, zero, BOOL))
     moves = g.binary("And", differs, is_rest)
-    return g.where(moves, g.binary("Add", rest, y), rest, rest.shape)
+    return g.where(moves, g.binary("Add", left, y), left, left.shape)
 
 
 def truncate_mod(g: Builder, step: Step, x: Value, y: Value) -> Value:
-    _safe_divisor(y, step.op)
+    if x.dtype.is_integer:
+        return rest(g, x, y, False)
     return g.op("Mod", x, y, fmod=1, shape=broadcast(x.shape, y.shape))
 
 
@@ -261,10 +254,7 @@ def approximate_equal(g: Builder, step: Step, x: Value, y: Value, *, tolerance: 
 
 def shift(direction: str) -> Binary:
     def lower(g: Builder, step: Step, x: Value, y: Value) -> Value:
-        bits = x.dtype.itemsize * 8
-        if y.array is None or bool(np.any(y.array >= bits)):
-            raise Refusal("a shift goes to ONNX only by constants less than the number of bits")
-        return g.op("BitShift", x, y, direction=direction, shape=broadcast(x.shape, y.shape))
+        return shifted(g, x, y, direction)
 
     return lower
 
@@ -289,11 +279,10 @@ def clip_by_value(g: Builder, step: Step, x: Value, low: Value, high: Value) -> 
 
 
 def cast(g: Builder, step: Step, x: Value, *, DstT: DType, Truncate: bool = False) -> Value:
-    """What is out of range for an integer is not defined the same way everywhere; small ones are refused."""
     if Truncate and x.dtype.is_floating and DstT.is_floating and DstT.itemsize < x.dtype.itemsize:
         raise Refusal("a truncating cast has no form in ONNX")
     if x.dtype.is_floating and DstT.is_integer and DstT not in (INT32, INT64):
-        raise Refusal(f"a cast from {x.dtype} to {DstT} wraps differently in ONNX Runtime")
+        return from_float(g, x, DstT)
     return g.cast(x, DstT)
 
 

@@ -173,8 +173,12 @@ def _segment(reduction: str, start: Callable[[DType], float]) -> Lowering:
     """Rows joined by the number that each has; rows with a negative number are left out by TensorFlow."""
 
     def lower(g: Builder, step: Step, x: Value, ids: Value, count: Value) -> Value:
-        if ids.shape is None or len(ids.shape) != 1:
-            raise Refusal("segments need ids of rank 1")
+        if ids.rank != 1:
+            rest = (x.shape or ())[ids.rank :]
+            if None in rest or 0 in rest or x.shape is None:
+                raise Refusal("segments of ids of several dimensions need rows of known sizes")
+            ids = g.reshape(ids, [-1])
+            x = g.reshape(x, [-1, *(size or 0 for size in rest)])
         check_wide(x)
         (many,) = g.fixed_ints(count, "num_segments")
         rows = g.sizes(x, range(1, x.rank)) if x.rank > 1 else None

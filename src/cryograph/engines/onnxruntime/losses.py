@@ -53,11 +53,11 @@ def _softplus_grad(g: Builder, dy: Value, x: Value) -> Value:
     return g.binary("Div", dy, grown)
 
 
-def _relu_grad(g: Builder, dy: Value, x: Value) -> Value:
+def relu_grad(g: Builder, step: Step, dy: Value, x: Value) -> Value:
     return g.where(g.binary("Greater", x, g.like(0, x), BOOL), dy, g.like(0, dy), dy.shape)
 
 
-def _relu6_grad(g: Builder, dy: Value, x: Value) -> Value:
+def relu6_grad(g: Builder, step: Step, dy: Value, x: Value) -> Value:
     inside = g.binary("And", g.binary("Greater", x, g.like(0, x), BOOL), g.binary("Less", x, g.like(6, x), BOOL), BOOL)
     return g.where(inside, dy, g.like(0, dy), dy.shape)
 
@@ -92,8 +92,8 @@ def sparse_cross_entropy(g: Builder, step: Step, features: Value, labels: Value)
 LOWERINGS: Table = {
     "InvGrad": _formula(_reciprocal_grad),
     "ReciprocalGrad": _formula(_reciprocal_grad),
-    "Relu6Grad": _formula(_relu6_grad),
-    "ReluGrad": _formula(_relu_grad),
+    "Relu6Grad": relu6_grad,
+    "ReluGrad": relu_grad,
     "RsqrtGrad": _formula(_rsqrt_grad),
     "SigmoidGrad": _formula(_sigmoid_grad),
     "SoftmaxCrossEntropyWithLogits": cross_entropy,

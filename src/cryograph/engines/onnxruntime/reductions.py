@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from ...base.dtypes import BOOL, INT32, INT64, UINT8, DType
 from ...base.shapes import Shape, element_count, is_known, known
 from ...program.program import Step
@@ -42,8 +44,21 @@ def reduced(g: Builder, op: str, x: Value, axes: Value, keep: bool) -> Value:
 
 def _reduce(g: Builder, op: str, x: Value, axes: list[int], shape: Shape, keep: bool) -> Value:
     if x.shape is not None and 0 in x.shape and op in ("ReduceMax", "ReduceMin", "ReduceMean", "ReduceProd"):
-        raise Refusal("a reduction of nothing has its own answer in ONNX Runtime")
+        return _of_nothing(g, op, x, shape)
     return g.op(op, x, g.ints(axes), keepdims=int(keep), shape=shape)
+
+
+def _of_nothing(g: Builder, op: str, x: Value, shape: Shape) -> Value:
+    """A reduction of no elements, to which ONNX Runtime has its own answers."""
+    if not is_known(shape) or (op == "ReduceMean" and not x.dtype.is_floating):
+        raise Refusal("a reduction of nothing has its own answer in ONNX Runtime")
+    if x.dtype.is_floating:
+        ends = (-np.inf, np.inf)
+    else:
+        info = np.iinfo(x.dtype.numpy or np.int32)
+        ends = (info.min, info.max)
+    fill = {"ReduceMax": ends[0], "ReduceMin": ends[1], "ReduceMean": np.nan, "ReduceProd": 1}[op]
+    return g.const(np.full(known(shape, "the result"), fill, x.dtype.numpy), x.dtype)
 
 
 def _plain(op: str) -> Lowering:

@@ -47,13 +47,15 @@ def _segment(reduction: str, start: float) -> Lowering:
         if not found.size:
             raise Refusal("there are no segments")
         count = int(found[-1]) + 1
-        if reduction in ("min", "max") and len(np.unique(found)) < count:
-            raise Refusal("a segment is empty")
         kind: Any = np.finfo(x.dtype.numpy) if x.dtype.is_floating else np.iinfo(x.dtype.numpy)
         begin = {"min": kind.max, "max": kind.min}.get(reduction, start)
         if x.dtype.is_floating:
             begin = {"min": np.inf, "max": -np.inf}.get(reduction, start)
-        return scattered(g, x, g.int64(ids), count, reduction, begin)
+        made = scattered(g, x, g.int64(ids), count, reduction, begin)
+        empty = np.bincount(found, minlength=count) == 0
+        if reduction not in ("min", "max") or not empty.any():
+            return made
+        return g.where(g.const(empty.reshape(-1, *(1,) * (x.rank - 1)), BOOL), g.like(0, x), made, made.shape)
 
     return lower
 
@@ -116,6 +118,24 @@ def _counted(g: Builder, values: Value, size: Value, weights: Value, dtype: DTyp
     return Value(cut.name, cut.dtype, (count,))
 
 
+def _counted_rows(g: Builder, values: Value, size: Value, weights: Value, binary: bool) -> Value:
+    """The same of each row, whose numbers are moved to bins of their own."""
+    (count,) = g.fixed_ints(size, "the number of bins")
+    rows = values.size(0)
+    if not rows or count < 0:
+        raise Refusal("counts of rows need a known number of rows")
+    held = g.int64(values)
+    top = g.const(count, INT64)
+    bins = g.where(g.binary("Less", held, top, BOOL), held, top, values.shape)
+    first = g.const((np.arange(rows) * (count + 1)).reshape(-1, 1), INT64)
+    placed = g.binary("Add", bins, first)
+    whole = g.const(rows * (count + 1), INT64)
+    made = _counted(g, Value(placed.name, INT64, values.shape, placed.tensor), whole, weights, weights.dtype, binary)
+    table = g.reshape(made, [rows, count + 1])
+    cut = g.slice(table, g.ints([0]), g.ints([count]), [1])
+    return Value(cut.name, cut.dtype, (rows, count))
+
+
 def bincount(g: Builder, step: Step, values: Value, size: Value, weights: Value) -> Value:
     return _counted(g, values, size, weights, weights.dtype, False)
 
@@ -123,8 +143,10 @@ def bincount(g: Builder, step: Step, values: Value, size: Value, weights: Value)
 def dense_bincount(
     g: Builder, step: Step, values: Value, size: Value, weights: Value, *, binary_output: bool = False
 ) -> Value:
+    if values.rank == 2:
+        return _counted_rows(g, values, size, weights, binary_output)
     if values.rank != 1:
-        raise Refusal("counts of rows have no form in ONNX")
+        raise Refusal(f"{step.op} takes vectors and matrices")
     return _counted(g, values, size, weights, weights.dtype, binary_output)
 
 

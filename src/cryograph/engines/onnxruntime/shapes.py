@@ -6,11 +6,12 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...base.dtypes import INT32, INT64, DType
+from ...base.dtypes import BOOL, INT32, INT64, DType
 from ...base.shapes import Shape, is_known, known
 from ...program.program import Step
 from . import lists
 from .builder import Builder, Lowering, Table
+from .steps import sure
 from .values import Refusal, Value
 
 
@@ -101,8 +102,18 @@ def range_(g: Builder, step: Step, start: Value, limit: Value, delta: Value) -> 
         if made[2] and len(span := range(made[0], made[1], made[2])) <= 1024:
             return g.const(np.asarray(span), start.dtype)
     if start.dtype.is_floating:
-        raise Refusal("a range of floating-point numbers rounds differently in ONNX Runtime")
+        return _float_range(g, start, limit, delta)
     return g.op("Range", start, limit, delta, shape=(None,))
+
+
+def _float_range(g: Builder, start: Value, limit: Value, delta: Value) -> Value:
+    """The first, and a whole number of steps from there."""
+    way = g.op("Sub", limit, start, shape=())
+    against = g.op("Less", g.op("Mul", way, delta, shape=()), g.like(0, way), dtype=BOOL, shape=())
+    wrong = g.op("Or", against, g.op("Equal", delta, g.like(0, delta), dtype=BOOL, shape=()), shape=())
+    turns = g.op("Ceil", g.op("Abs", g.op("Div", sure(g, way, wrong), delta, shape=()), shape=()), shape=())
+    numbers = g.op("Range", g.const(0, INT64), g.cast(turns, INT64), g.const(1, INT64), shape=(None,))
+    return g.binary("Add", start, g.binary("Mul", g.cast(numbers, start.dtype), delta))
 
 
 def identity(g: Builder, step: Step, x: Value) -> Value:
