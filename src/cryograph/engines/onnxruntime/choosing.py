@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -23,7 +24,9 @@ def list_diff(g: Builder, step: Step, x: Value, y: Value, *, out_idx: DType = IN
     return [g.op("Gather", x, places, axis=0, shape=(None,)), g.cast(places, out_idx)]
 
 
-def unique_v2(g: Builder, step: Step, x: Value, axis: Value, *, out_idx: DType = INT32) -> list[Value | None]:
+def unique_with_counts_v2(
+    g: Builder, step: Step, x: Value, axis: Value, *, out_idx: DType = INT32
+) -> list[Value | None]:
     """In the order of first appearance; along an axis where one is named."""
     said = g.fixed_ints(axis, "the axis")
     if not said and x.rank != 1:
@@ -36,7 +39,11 @@ def unique_v2(g: Builder, step: Step, x: Value, axis: Value, *, out_idx: DType =
         raise Refusal("there is nothing to choose from")
     shapes: list[Shape] = [None, (None,), (length,), (None,)]
     found = g.ops("Unique", x, dtypes=[x.dtype, INT64, INT64, INT64], shapes=shapes, sorted=0, axis=along)
-    return [found[0], g.cast(found[2], out_idx)]
+    return [found[0], *(g.cast(part, out_idx) for part in found[2:])]
+
+
+def unique_v2(g: Builder, step: Step, x: Value, axis: Value, *, out_idx: DType = INT32) -> list[Value | None]:
+    return unique_with_counts_v2(g, step, x, axis, out_idx=out_idx)[:2]
 
 
 def dynamic_partition(
@@ -64,6 +71,10 @@ def dynamic_partition(
 def dynamic_stitch(g: Builder, step: Step, *inputs: Value) -> Value:
     """The rows of all parts, put where constant indices say: the last one that names a place wins."""
     half = len(inputs) // 2
+    if any(part.array is None for part in inputs[:half]):
+        if all(0 in (part.shape or ()) for part in inputs[:half]):
+            raise Refusal("there is nothing to put together")
+        return _stitched(g, step, inputs[:half], inputs[half:])
     places = [g.fixed(part, "the indices of a part") for part in inputs[:half]]
     if not sum(place.size for place in places):
         raise Refusal("there is nothing to put together")
@@ -81,6 +92,24 @@ def dynamic_stitch(g: Builder, step: Step, *inputs: Value) -> Value:
         raise Refusal("a place gets no row")
     rest = (rows[0].shape or ())[1:]
     return g.op("Gather", g.concat(rows, 0, (flat.size, *rest)), g.const(origin, INT64), axis=0, shape=(count, *rest))
+
+
+def _stitched(g: Builder, step: Step, indices: Sequence[Value], parts: Sequence[Value]) -> Value:
+    """The same where the indices are found in the run, which fails when a place gets no row."""
+    rest = (parts[0].shape or ())[indices[0].rank :]
+    if parts[0].shape is None or None in rest or 0 in rest:
+        raise Refusal(f"{step.op} needs known sizes of the rows")
+    sizes = [size or 0 for size in rest]
+    places = g.concat([g.reshape(g.int64(index), [-1]) for index in indices], 0, (None,))
+    rows = g.concat([g.reshape(part, [-1, *sizes]) for part in parts], 0, (None, *rest))
+    last = g.op("ReduceMax", places, g.ints([0]), keepdims=1, shape=(1,))
+    many = g.squeeze(g.op("Shape", places, dtype=INT64, shape=(1,)), [0])
+    numbers = g.op("Range", g.const(0, INT64), many, g.const(1, INT64), shape=(None,))
+    none = g.op("Expand", g.const(-1, INT64), g.op("Add", last, g.ints([1]), shape=(1,)), shape=(None,))
+    far = g.const(np.iinfo(np.int64).max, INT64)  # what is below 0 is out of range then
+    held = g.op("BitwiseAnd", places, far, shape=places.shape)
+    origin = g.op("ScatterElements", none, held, numbers, axis=0, reduction="max", shape=(None,))
+    return g.op("Gather", rows, g.op("BitwiseAnd", origin, far, shape=(None,)), axis=0, shape=(None, *rest))
 
 
 def sparse_to_dense(
@@ -202,5 +231,6 @@ LOWERINGS: Table = {
     "SparseTensorDenseMatMul": sparse_times_dense,
     "SparseToDense": sparse_to_dense,
     "UniqueV2": unique_v2,
+    "UniqueWithCountsV2": unique_with_counts_v2,
     "UnravelIndex": unravel_index,
 }

@@ -7,7 +7,7 @@ from collections.abc import Callable
 import numpy as np
 
 from ...base.dtypes import BOOL, FLOAT32, FLOAT64, INT32, INT64, DType
-from ...base.shapes import Shape
+from ...base.shapes import Shape, known
 from ...program.program import Step
 from .builder import Builder, Lowering, Table
 from .values import Refusal, Value
@@ -55,8 +55,13 @@ def gather_nd(g: Builder, step: Step, x: Value, indices: Value, *, bad_indices_p
     if bad_indices_policy not in (b"", b"DEFAULT", b"ERROR"):
         raise Refusal(f"bad_indices_policy {bad_indices_policy!r} has no form in ONNX")
     depth = None if indices.shape is None else indices.shape[-1]
-    if depth == 0 or depth is None:
-        raise Refusal("GatherNd needs indices of a known length that is not 0")
+    if depth is None:
+        raise Refusal("GatherNd needs indices of a known length")
+    if not depth:  # each of them is the whole
+        if x.shape is None or None in x.shape or indices.shape is None or None in indices.shape:
+            raise Refusal("GatherNd by no index needs known shapes")
+        whole = (*(size or 0 for size in indices.shape[:-1]), *known(x.shape, "x"))
+        return g.op("Expand", x, g.ints(whole), shape=whole)
     shape = None
     if x.shape is not None and indices.shape is not None:
         shape = (*indices.shape[:-1], *x.shape[depth:])

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ...base.dtypes import BOOL, INT64, DType
+from ...base.dtypes import BOOL, INT32, INT64, DType, dtype_of
 from ...base.shapes import Shape
 from ...program.program import Step
 from .builder import Builder, Table
@@ -80,6 +80,48 @@ def nth_element(g: Builder, step: Step, x: Value, n: Value, *, reverse: bool = F
     return g.op("Gather", least, g.const(at, INT64), axis=x.rank - 1, shape=(x.shape or ())[:-1])
 
 
+def approximate_top_k(
+    g: Builder,
+    step: Step,
+    x: Value,
+    *,
+    k: int,
+    reduction_dimension: int = -1,
+    recall_target: float = 0.95,
+    is_max_k: bool = True,
+    reduction_input_size_override: int = -1,
+    aggregate_to_topk: bool = True,
+) -> list[Value]:
+    """The largest (or smallest) along a dimension, none of them missed, as TensorFlow has it on processors."""
+    rank = x.rank
+    if not -rank <= reduction_dimension < rank:
+        raise Refusal(f"the dimension {reduction_dimension} is not one of {rank}")
+    order = list(range(rank))
+    order.append(order.pop(reduction_dimension))
+    back = [order.index(axis) for axis in range(rank)]
+    values, places = sorted_top(g, g.transpose(x, order), g.const(k, INT64), is_max_k)
+    return [g.transpose(values, back), g.cast(g.transpose(places, back), INT32)]
+
+
+def population_count(g: Builder, step: Step, x: Value) -> Value:
+    """How many bits are set, byte by byte from a table."""
+    size = x.dtype.itemsize
+    kind = dtype_of(f"uint{8 * size}")
+    bits = g.const([bin(n).count("1") for n in range(256)], INT32)
+    unsigned = g.cast(x, kind)
+    total: Value | None = None
+    for number in range(size):
+        moved = unsigned
+        if number:
+            moved = g.op("BitShift", unsigned, g.const(8 * number, kind), direction="RIGHT", shape=x.shape)
+        byte = moved if size == 1 else g.op("BitwiseAnd", moved, g.const(255, kind), shape=x.shape)
+        count = g.op("Gather", bits, g.int64(byte), axis=0, shape=x.shape)
+        total = count if total is None else g.op("Add", total, count, shape=x.shape)
+    if total is None:
+        raise Refusal(f"{x.dtype} has no bits")
+    return g.cast(total, dtype_of("uint8"))
+
+
 # --- layouts
 
 
@@ -107,6 +149,7 @@ def vec_permute(g: Builder, step: Step, x: Value, *, src_format: bytes = b"NHWC"
 
 
 LOWERINGS: Table = {
+    "ApproxTopK": approximate_top_k,
     "CheckNumerics": check_numerics,
     "CheckNumericsV2": check_numerics,
     "Copy": copied,
@@ -120,5 +163,6 @@ LOWERINGS: Table = {
     "GuaranteeConst": same,
     "NthElement": nth_element,
     "ParallelConcat": parallel_concat,
+    "PopulationCount": population_count,
     "ToBool": to_bool,
 }

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...base.dtypes import BOOL, INT32, INT64, UINT8, DType
+from ...base.dtypes import BOOL, FLOAT64, INT32, INT64, UINT8, DType
 from ...base.shapes import Shape, element_count, is_known, known
 from ...program.program import Step
 from .builder import Builder, Lowering, Table
 from .elementwise import floats_only
 from .faults import TOP_OF_NOTHING, must_be_right
 from .values import Refusal, Value
+from .whole import from_float, quotient
 
 
 def _reduced(x: Value, axes: list[int] | None, keep: bool) -> Shape:
@@ -84,9 +85,30 @@ _SIZES = 256
 
 
 def mean(g: Builder, step: Step, x: Value, axes: Value, *, keep_dims: bool = False) -> Value:
-    if not x.dtype.is_floating:
-        raise Refusal("the mean of integers rounds differently in ONNX Runtime")
+    if x.dtype.is_integer:
+        return _integer_mean(g, x, axes, keep_dims)
+    floats_only(x, step.op)
     return reduced(g, "ReduceMean", x, axes, keep_dims)
+
+
+def _wrapped_sum(g: Builder, x: Value, axes: Value, keep: bool) -> Value:
+    """The sum of integers of up to 32 bits, of which that of 64 bits holds the lower ones."""
+    if x.dtype.itemsize > 4:
+        raise Refusal(f"sums of many {x.dtype} lose digits in ONNX Runtime")
+    return g.cast(reduced(g, "ReduceSum", g.int64(x), axes, keep), x.dtype)
+
+
+def _integer_mean(g: Builder, x: Value, axes: Value, keep: bool) -> Value:
+    """Sum and number of elements, as far as the dtype holds them, divided towards zero."""
+    sizes = [x.size(axis) for axis in sorted(set(g.axes(axes, x.rank, "the axes")))]
+    if None in sizes:
+        raise Refusal("the mean of integers needs known sizes")
+    count = int(np.prod([size or 0 for size in sizes]))
+    held = int(np.asarray(count).astype(x.dtype.numpy or np.int32))
+    total = _wrapped_sum(g, x, axes, keep)
+    if not count:
+        return total
+    return g.cast(quotient(g, g.int64(total), g.const(held, INT64)), x.dtype)
 
 
 def _logic(op: str) -> Lowering:
@@ -100,6 +122,9 @@ def _logic(op: str) -> Lowering:
 
 
 def norm(g: Builder, step: Step, x: Value, axes: Value, *, keep_dims: bool = False) -> Value:
+    if x.dtype.is_integer:
+        squares = g.op("Mul", x, x, shape=x.shape)
+        return from_float(g, g.unary("Sqrt", g.cast(_wrapped_sum(g, squares, axes, keep_dims), FLOAT64)), x.dtype)
     floats_only(x, step.op)
     made = reduced(g, "ReduceL2", x, axes, keep_dims)
     return g.unary("Abs", x) if made is x else made

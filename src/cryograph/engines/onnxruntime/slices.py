@@ -313,12 +313,18 @@ def roll(g: Builder, step: Step, x: Value, shift: Value, axis: Value) -> Value:
 
 
 def reverse_sequence(g: Builder, step: Step, x: Value, lengths: Value, *, seq_dim: int, batch_dim: int = 0) -> Value:
-    if {batch_dim, seq_dim} != {0, 1}:
-        raise Refusal("sequences are reversed in ONNX only with batch and time in the first two dimensions")
+    rank = x.rank
+    seq, batch = seq_dim % rank, batch_dim % rank
+    if {batch, seq} != {0, 1}:
+        if seq == batch:
+            raise Refusal("sequences are reversed along another dimension than that of the batch")
+        order = [batch, seq, *(axis for axis in range(rank) if axis not in (batch, seq))]
+        turned = reverse_sequence(g, step, g.transpose(x, order), lengths, seq_dim=1, batch_dim=0)
+        return g.transpose(turned, [order.index(axis) for axis in range(rank)])
     counts = g.int64(lengths)
     if not is_right(REVERSE_NONE):
         counts = g.op("Max", counts, g.ints([1]), shape=lengths.shape)  # one element reversed is itself
-    return g.op("ReverseSequence", x, counts, batch_axis=batch_dim, time_axis=seq_dim, shape=x.shape)
+    return g.op("ReverseSequence", x, counts, batch_axis=batch, time_axis=seq, shape=x.shape)
 
 
 LOWERINGS: Table = {
