@@ -40,3 +40,22 @@ def ops_on_a_state() -> Built:
         skip = ops.rng_skip(handle, alg, tf.constant(3, tf.int64))
     with tf.control_dependencies([skip]):
         return [], [*outputs, state.read_value()]
+
+
+@recipe([[], []], resources=True, tolerance=2e-6)
+def binomials_of_a_state() -> Built:
+    state = v1.get_variable("state", initializer=tf.constant([5, -7, 1 << 40], tf.int64))
+    handle, alg = state.handle, tf.constant(1, tf.int64)
+    # As the first op on a variable, TensorFlow's binomial kernel loses the new state: it writes it into the constant
+    # that the variable began with. Another op comes first.
+    outputs = [ops.stateful_uniform(handle, alg, [2], dtype=tf.float32)]
+    for shape, counts, chances, kind in (
+        ([5, 2], [3.0, 400.0], [0.25], tf.int64),
+        ([2, 3, 1], [7.0], 0.5, tf.float32),
+        ([4], 90.0, 0.75, tf.int32),
+    ):
+        with tf.control_dependencies(outputs[-1:]):
+            parameters = tf.constant(counts), tf.constant(chances)
+            outputs.append(ops.stateful_random_binomial(handle, alg, shape, *parameters, dtype=kind))
+    with tf.control_dependencies(outputs[-1:]):
+        return [], [*outputs, state.read_value()]

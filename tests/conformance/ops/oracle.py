@@ -56,7 +56,9 @@ def _ask_kernel(case: Case) -> list[Array] | Refused:
         return ask(Case(case.asked_as, (*_sizes_for_tensors(case), *late), kept))
     attrs = attrs_of(case)
     if attrs.get("seed") or attrs.get("seed2"):  # a kernel that is kept would go on where the last case ended
-        return _ask_old_graph(case, tf.version.GRAPH_DEF_VERSION)
+        known = signature(case.op)
+        removed_in = known.deprecated if known is not None else 0
+        return _ask_old_graph(case, removed_in - 1 if removed_in else tf.version.GRAPH_DEF_VERSION)
     flat = [item for name, value in attrs.items() for item in (name, plain(value))]
     types = input_types(case.op, attrs)
     inputs = [fed(x, dtype) for x, dtype in zip(case.inputs, types, strict=True)]

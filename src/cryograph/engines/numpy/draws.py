@@ -39,9 +39,13 @@ class Philox:
 
     def words(self, start: int, count: int, step: int = 1) -> Array:
         """(count, 4) words of the turns `start`, `start + step` ... from here on."""
-        first = (self.counter + start) & ((1 << 128) - 1)
-        low, high = first & 0xFFFFFFFFFFFFFFFF, first >> 64
-        turns = np.arange(count, dtype=np.uint64) * np.uint64(step)
+        moved = Philox(self.key, (self.counter + start) & ((1 << 128) - 1))
+        return moved.at(np.arange(count, dtype=np.uint64) * np.uint64(step))
+
+    def at(self, turns: Array) -> Array:
+        """(n, 4) words of the turns that lie so far from here, as uint64."""
+        count = len(turns)
+        low, high = self.counter & 0xFFFFFFFFFFFFFFFF, self.counter >> 64
         lows = turns + np.uint64(low)  # wraps
         highs = np.full(count, high, np.uint64) + (lows < turns).astype(np.uint64)
         a, b, c, d = lows & _WORD, lows >> _SHIFT, highs & _WORD, highs >> _SHIFT
@@ -92,19 +96,19 @@ def sizes_of_shape(shape: Array) -> list[int]:
     return sizes
 
 
-def _each(dtype: np.dtype[Any]) -> int:
+def numbers_a_turn(dtype: np.dtype[Any]) -> int:
     """How many numbers a turn gives."""
     return 2 if dtype.itemsize == 8 else 4
 
 
 def draw_uniform(state: Philox, count: int, dtype: np.dtype[Any]) -> Array:
     """Floats in [0, 1)."""
-    return uniform(state.words(0, -(-count // _each(dtype))), dtype)[:count]
+    return uniform(state.words(0, -(-count // numbers_a_turn(dtype))), dtype)[:count]
 
 
 def whole(state: Philox, count: int, dtype: np.dtype[Any]) -> Array:
     """Integers of all their bits, as unsigned words."""
-    words = state.words(0, -(-count // _each(dtype))).reshape(-1)
+    words = state.words(0, -(-count // numbers_a_turn(dtype))).reshape(-1)
     if dtype.itemsize == 8:
         wide = words.astype(np.uint64)
         words = wide[0::2] | wide[1::2] << _SHIFT
@@ -123,28 +127,28 @@ def between(state: Philox, count: int, low: Array, high: Array) -> Array:
 
 
 def _pairs(first: Array, second: Array, dtype: Any) -> tuple[Array, Array]:
-    """Two normal numbers of each two uniform ones (Box and Muller 1958)."""
-    kept = np.maximum(first, dtype(1.0e-7))
-    angle = (2.0 * np.pi * second.astype(np.float64)).astype(dtype)
-    size = np.sqrt(dtype(-2.0) * np.log(kept))
-    return np.sin(angle) * size, np.cos(angle) * size
+    """Two normal numbers of each two uniform ones (Box and Muller 1958); functions are rounded to `dtype` once."""
+    kept = np.maximum(first, dtype(1.0e-7)).astype(np.float64)
+    angle = (2.0 * np.pi * second.astype(np.float64)).astype(dtype).astype(np.float64)
+    size = np.sqrt(dtype(-2.0) * np.log(kept).astype(dtype))
+    return np.sin(angle).astype(dtype) * size, np.cos(angle).astype(dtype) * size
 
 
 def draw_normal(state: Philox, count: int, dtype: np.dtype[Any]) -> Array:
     """Numbers of mean 0 and deviation 1; narrow ones are worked out in float32."""
-    words = state.words(0, -(-count // _each(dtype)))
-    if dtype == np.float64:
-        flat = uniform(words, dtype).reshape(-1, 2)
-        sines, cosines = _pairs(flat[:, 0], flat[:, 1], np.float64)
-    else:
-        flat = uniform(words, np.dtype(np.float32)).reshape(-1, 2)
-        sines, cosines = _pairs(flat[:, 0], flat[:, 1], np.float32)
-    return np.stack([sines, cosines], -1).reshape(-1)[:count].astype(dtype)
+    return box_muller(state.words(0, -(-count // numbers_a_turn(dtype))), dtype)[:count]
+
+
+def box_muller(words: Array, dtype: np.dtype[Any]) -> Array:
+    """The normal numbers of turns, flat; narrow ones are worked out in float32."""
+    wide = np.float64 if dtype == np.float64 else np.float32
+    flat = uniform(words, np.dtype(wide)).reshape(-1, 2)
+    return np.stack(_pairs(flat[:, 0], flat[:, 1], wide), -1).reshape(-1).astype(dtype)
 
 
 def draw_truncated(state: Philox, count: int, dtype: np.dtype[Any]) -> Array:
     """Normal numbers, drawn again while they are not within two deviations."""
-    each = _each(dtype)
+    each = numbers_a_turn(dtype)
     groups = -(-count // each)
     made = np.zeros((groups, each), np.float64 if dtype == np.float64 else np.float32)
     filled = np.zeros(groups, np.int64)
@@ -152,7 +156,7 @@ def draw_truncated(state: Philox, count: int, dtype: np.dtype[Any]) -> Array:
     turn = 0
     per_group = each * KEPT // 4
     while len(open_):
-        words = _turns(state, open_, per_group, turn)
+        words = state.at(open_.astype(np.uint64) * np.uint64(per_group) + np.uint64(turn))
         flat = uniform(words, np.dtype(made.dtype)).reshape(len(open_), -1, 2)
         for pair in range(flat.shape[1]):
             for candidate in _pairs(flat[:, pair, 0], flat[:, pair, 1], made.dtype.type):
@@ -163,13 +167,6 @@ def draw_truncated(state: Philox, count: int, dtype: np.dtype[Any]) -> Array:
         open_ = open_[filled[open_] < each]
         turn += 1
     return made.reshape(-1)[:count].astype(dtype)
-
-
-def _turns(state: Philox, groups: Array, per_group: int, turn: int) -> Array:
-    """The words of one turn of each group."""
-    if len(groups) == int(groups[-1]) + 1:
-        return state.words(turn, len(groups), per_group)
-    return np.concatenate([state.words(int(group) * per_group + turn, 1) for group in groups])
 
 
 def drawn(ctx: Context, make: Any, state: Philox, shape: Array) -> Array:

@@ -16,7 +16,8 @@ from .draws import KEPT, Philox, between, draw_normal, draw_truncated, draw_unif
 _ALL = (1 << 64) - 1
 
 
-def _read(state: Array, algorithm: Array) -> Philox:
+def read_state(state: Array, algorithm: Array) -> Philox:
+    """The generator that a state and an algorithm say; RunError when there is none such on CPUs."""
     if int(algorithm) not in (1, 3):
         raise RunError(f"the algorithm {int(algorithm)} has no kernel on CPUs; 1 (Philox) and 3 (any) have")
     if state.ndim != 1 or state.size < 3:
@@ -35,12 +36,12 @@ def skipped(state: Array, count: int) -> Array:
 
 
 def _read_and_skip(ctx: Context, state: Array, algorithm: Array, delta: Array) -> tuple[Array, Array]:
-    _read(state, algorithm)
+    read_state(state, algorithm)
     return skipped(state, int(delta)), state
 
 
 def _skip(ctx: Context, state: Array, algorithm: Array, delta: Array) -> Array:
-    _read(state, algorithm)
+    read_state(state, algorithm)
     return skipped(state, int(delta))
 
 
@@ -48,7 +49,7 @@ def _drawn(make: Callable[[Philox, int, Any], Array]) -> Rule:
     def rule(ctx: Context, state: Array, algorithm: Array, shape: Array) -> tuple[Array, Array]:
         sizes = sizes_of_shape(shape)
         held = np.dtype(ctx.output_dtypes[1].numpy)
-        made = make(_read(state, algorithm), prod(sizes), held)
+        made = make(read_state(state, algorithm), prod(sizes), held)
         return skipped(state, prod(sizes)), np.asarray(made).reshape(sizes)
 
     return rule
@@ -56,7 +57,7 @@ def _drawn(make: Callable[[Philox, int, Any], Array]) -> Rule:
 
 def _int(ctx: Context, state: Array, algorithm: Array, shape: Array, low: Array, high: Array) -> tuple[Array, Array]:
     sizes = sizes_of_shape(shape)
-    made = between(_read(state, algorithm), prod(sizes), low, high)
+    made = between(read_state(state, algorithm), prod(sizes), low, high)
     return skipped(state, prod(sizes)), made.reshape(sizes)
 
 

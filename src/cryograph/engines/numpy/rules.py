@@ -37,6 +37,7 @@ FAMILIES: tuple[str, ...] = (
     "ctc",
     "cudnn",
     "digests",
+    "distributions",
     "examples",
     "factorings",
     "fake_quantisation",
