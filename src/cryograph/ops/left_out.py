@@ -31,7 +31,6 @@ _REASONS: dict[str, tuple[str, ...]] = {
     ),
     "is put in by TensorFlow's own compiler while it runs, and stands in no file": ("FakeParam", "For"),
     "is registered, and made by no function of TensorFlow's": ("Fact", "RefExit", "RefNextIteration"),
-    "gives other numbers each time": ("NonDeterministicInts",),
     "decodes JPEG XL, for which no library is at hand": ("DecodeJxl",),
     "keeps sparse tensors in a store of its own between runs": (
         *("AddManySparseToTensorsMap", "AddSparseToTensorsMap", "TakeManySparseFromTensorsMap"),

@@ -29,7 +29,7 @@ _TAILS = (  # Stirling's series cannot give these
 )
 
 
-def _side_by_side(made: Array, sizes: list[int], parameters: int) -> Array:
+def side_by_side(made: Array, sizes: list[int], parameters: int) -> Array:
     """The tensor of outputs that lie parameter by parameter."""
     return np.ascontiguousarray(made.reshape(max(parameters, 1), -1).T).reshape(sizes)
 
@@ -39,7 +39,7 @@ def _samples(sizes: list[int], parameters: Array) -> int:
     return prod(sizes) // len(parameters) if len(parameters) else 0
 
 
-def _full_shape(shape: Array, *parameters: Array) -> tuple[list[int], list[Array]]:
+def full_shape(shape: Array, *parameters: Array) -> tuple[list[int], list[Array]]:
     """A shape that ends with that of the parameters, and these stretched over each other."""
     sizes = sizes_of_shape(shape)
     try:
@@ -94,13 +94,13 @@ def _cubed(state: Philox, outputs: Array, alphas: Array) -> Array:
 def _gamma(ctx: Context, shape: Array, alpha: Array, *, seed: int = 0, seed2: int = 0) -> Array:
     sizes = sizes_of_shape(shape)
     made = draw_gamma(of_seeds(seed, seed2), alpha.reshape(-1), prod(sizes))
-    return _side_by_side(made.astype(ctx.dtype), [*sizes, *alpha.shape], alpha.size)
+    return side_by_side(made.astype(ctx.dtype), [*sizes, *alpha.shape], alpha.size)
 
 
 def _stateless_gamma(ctx: Context, state: Philox, shape: Array, alpha: Array) -> Array:
-    sizes, (alphas,) = _full_shape(shape, alpha)
+    sizes, (alphas,) = full_shape(shape, alpha)
     made = draw_gamma(state, alphas, _samples(sizes, alphas))
-    return _side_by_side(made.astype(ctx.dtype), sizes, len(alphas))
+    return side_by_side(made.astype(ctx.dtype), sizes, len(alphas))
 
 
 def _gamma_of_pair(ctx: Context, shape: Array, seed: Array, alpha: Array) -> Array:
@@ -169,13 +169,13 @@ def _transformed(state: Philox, outputs: Array, rates: Array, dtype: np.dtype[An
 def _poisson(ctx: Context, shape: Array, rate: Array, *, seed: int = 0, seed2: int = 0) -> Array:
     sizes = sizes_of_shape(shape)
     made = draw_poisson(of_seeds(seed, seed2), rate.reshape(-1), prod(sizes), ctx.dtype)
-    return _side_by_side(made, [*sizes, *rate.shape], rate.size)
+    return side_by_side(made, [*sizes, *rate.shape], rate.size)
 
 
 def _poisson_of_pair(ctx: Context, shape: Array, seed: Array, lam: Array) -> Array:
     state = of_pair(seed)
-    sizes, (rates,) = _full_shape(shape, lam)
-    return _side_by_side(draw_poisson(state, rates, _samples(sizes, rates), ctx.dtype), sizes, len(rates))
+    sizes, (rates,) = full_shape(shape, lam)
+    return side_by_side(draw_poisson(state, rates, _samples(sizes, rates), ctx.dtype), sizes, len(rates))
 
 
 # Binomial
@@ -257,10 +257,10 @@ def _boxed(state: Philox, outputs: Array, n: Array, p: Array) -> Array:
 
 def _binomial(state: Philox, shape: Array, counts: Array, probs: Array, dtype: np.dtype[Any]) -> tuple[Array, int, int]:
     """The numbers, for how many parameters they are, and how many for each."""
-    sizes, (n, p) = _full_shape(shape, counts, probs)
+    sizes, (n, p) = full_shape(shape, counts, probs)
     inner = np.broadcast_shapes(counts.shape, probs.shape)
     samples = prod(sizes[: len(sizes) - len(inner)])
-    return _side_by_side(draw_binomial(state, n, p, samples, dtype), sizes, len(n)), len(n), samples
+    return side_by_side(draw_binomial(state, n, p, samples, dtype), sizes, len(n)), len(n), samples
 
 
 def _binomial_of_pair(ctx: Context, shape: Array, seed: Array, counts: Array, probs: Array) -> Array:

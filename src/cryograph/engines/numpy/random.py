@@ -79,6 +79,15 @@ def _random_uniform(ctx: Context, shape: Array, *, seed: int = 0, seed2: int = 0
     return uniform(bits, ctx.dtype)[:count].reshape(sizes)
 
 
+def _whole(ctx: Context, shape: Array) -> Array:
+    """Integers of all their bits, from the system's own source of chance."""
+    sizes = [int(n) for n in shape]
+    if min(sizes, default=0) < 0:
+        raise RunError(f"{sizes} is no shape")
+    return np.frombuffer(secrets.token_bytes(prod(sizes) * ctx.dtype.itemsize), ctx.dtype).reshape(sizes)
+
+
 RULES: dict[str, Rule] = {
+    "NonDeterministicInts": _whole,
     "RandomUniform": _random_uniform,
 }

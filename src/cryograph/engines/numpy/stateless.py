@@ -83,19 +83,6 @@ def _key_counter_algorithm(ctx: Context, seed: Array) -> tuple[Array, Array, Arr
     return (*_key_counter(ctx, seed), _algorithm(ctx))
 
 
-def _shuffle(ctx: Context, value: Array, *, seed: int = 0, seed2: int = 0) -> Array:
-    """Each element changes places with a later one, or with itself (Fisher and Yates)."""
-    if value.ndim == 0 or len(value) < 2:
-        return value
-    count = len(value)
-    words = of_seeds(seed, seed2).words(0, -(-count // 4)).reshape(-1)
-    order = np.arange(count)
-    for place in range(count - 1):
-        other = place + int(words[place]) % (count - place)
-        order[place], order[other] = order[other], order[place]
-    return value[order]
-
-
 def _choices(state: Philox, logits: Array, num_samples: Array, dtype: Any) -> Array:
     """For each row classes by their chances, which are given as logarithms."""
     if logits.ndim != 2 or num_samples.ndim:
@@ -132,7 +119,6 @@ def _stateless_multinomial(ctx: Context, logits: Array, num_samples: Array, seed
 
 RULES: dict[str, Rule] = {
     "Multinomial": _multinomial,
-    "RandomShuffle": _shuffle,
     "RandomStandardNormal": _of_attributes(draw_normal),
     "RandomUniformInt": _int_of_attributes,
     "StatelessMultinomial": _stateless_multinomial,

@@ -55,3 +55,38 @@ class Streams:
             left[empty] = 2
         left[rows] -= 1
         return np.asarray(kept[rows, left[rows]])
+
+
+_TURNS = 64  # that a reader works out at a time
+
+
+class Reader:
+    """The words of a generator one behind the other, for what draws as it goes along."""
+
+    def __init__(self, state: Philox) -> None:
+        self._state = state
+        self._turn = 0
+        self._words: list[int] = []
+
+    def word(self) -> int:
+        """32 bits."""
+        if not self._words:
+            self._words = self._state.words(self._turn, _TURNS).reshape(-1)[::-1].tolist()
+            self._turn += _TURNS
+        return self._words.pop()
+
+    def unit(self) -> np.float32:
+        """A float32 in [0, 1)."""
+        return np.float32(uniform(np.array([self.word()], np.uint32), np.dtype(np.float32))[0])
+
+    def below(self, limit: int, bits: int = 32) -> int:
+        """A whole number below `limit`; those that would favour small ones are drawn again."""
+        while True:
+            drawn = self.word() if bits == 32 else self.word() | self.word() << 32
+            if drawn >= first_fair(limit, bits):
+                return drawn % limit
+
+
+def first_fair(limit: int, bits: int) -> int:
+    """The first number of so many bits that may be drawn, so that the rests below `limit` are equally likely."""
+    return 0 if limit & (limit - 1) == 0 else ((1 << bits) - 1) % limit + 1
