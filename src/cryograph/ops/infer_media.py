@@ -183,6 +183,12 @@ def _decode_wav(call: Call) -> Result:
     return [(None if samples < 0 else samples, None if channels < 0 else channels), ()]
 
 
+def _random_crop(call: Call) -> Result:
+    """The height and width asked for, and the channels of the picture."""
+    size = call.dims(1)
+    return [(*(size or (None, None)), call.ranked(0, 3)[2])]
+
+
 def _distorted_box(call: Call) -> Result:
     return [(3,), (3,), (1, 1, 4)]
 
@@ -266,6 +272,7 @@ INFER: dict[str, Rule] = {
     "Restore": nothing_known,
     "RestoreSlice": nothing_known,
     "RestoreV2": nothing_known,
+    "RandomCrop": _random_crop,
     "SampleDistortedBoundingBox": _distorted_box,
     "SampleDistortedBoundingBoxV2": _distorted_box,
     "SerializeTensor": scalars,

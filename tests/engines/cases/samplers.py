@@ -147,6 +147,16 @@ def boxes() -> Iterator[Case]:
     yield refusal("StatelessSampleDistortedBoundingBox", sizes[0], objects, F(0.1), ivec(1, 2, 3), **wide)
 
 
+def crops() -> Iterator[Case]:
+    for kind in kernel_types("RandomCrop"):
+        for number, size in enumerate(((5, 4), (9, 4), (2, 11), (9, 11), (0, 3))):
+            yield case("RandomCrop", values(kind, 9, 11, 2), ivec(*size, dtype=L), seed=number + 1, seed2=5)
+    yield refusal("RandomCrop", floats(9, 11, 2), ivec(10, 4, dtype=L), seed=1)
+    yield refusal("RandomCrop", floats(9, 11, 2), ivec(9, 12, dtype=L), seed=1)
+    yield refusal("RandomCrop", floats(9, 11), ivec(3, 2, dtype=L), seed=1)
+    yield refusal("RandomCrop", floats(9, 11, 2), ivec(3, 2, 2, dtype=L), seed=1)
+
+
 def orders() -> Iterator[Case]:
     op = "StatelessShuffle"
     for kind in kernel_types(op):
@@ -220,5 +230,6 @@ def anything() -> Iterator[Case]:
 
 
 CASES: list[Case] = [
-    *truncated(), *candidates(), *unigrams(), *boxes(), *orders(), *evenly(), *clusters(), *anything(),
+    *truncated(), *candidates(), *unigrams(), *boxes(),
+    *crops(), *orders(), *evenly(), *clusters(), *anything(),
 ]  # fmt: skip

@@ -1,4 +1,4 @@
-"""Ops that choose a random crop of a picture which shows enough of one of its objects."""
+"""Ops that choose a random crop of a picture: of a size, or one that shows enough of an object."""
 
 from __future__ import annotations
 
@@ -183,7 +183,21 @@ def _single(covered: Array) -> float:
     return float(covered)
 
 
+def _random_crop(ctx: Context, image: Array, size: Array, *, seed: int = 0, seed2: int = 0) -> Array:
+    if image.ndim != 3 or size.shape != (2,):
+        raise RunError(f"a picture (H, W, C) and a height and width were expected, not {list(image.shape)}")
+    tall, wide = size.tolist()
+    height, width = image.shape[:2]
+    if not (0 <= tall <= height and 0 <= wide <= width):
+        raise RunError(f"a crop of {tall} times {wide} pixels is larger than the picture, {height} times {width}")
+    reader = Reader(of_seeds(seed, seed2))
+    left = reader.word() % (width - wide + 1) if width > wide else 0
+    top = reader.word() % (height - tall + 1) if height > tall else 0
+    return image[top : top + tall, left : left + wide]
+
+
 RULES: dict[str, Rule] = {
+    "RandomCrop": _random_crop,
     "SampleDistortedBoundingBox": _v1,
     "SampleDistortedBoundingBoxV2": _v2,
     "StatelessSampleDistortedBoundingBox": _stateless,
