@@ -58,7 +58,10 @@ AREAS: dict[str, tuple[str, tuple[str, ...]]] = {
             "uniform_quantisation",
         ),
     ),
-    "random": ("Random numbers", ("random", "random_state", "stateless", "samplers", "gammas")),
+    "random": (
+        "Random numbers",
+        ("candidates", "distributions", "permutations", "random", "random_state", "sobol", "stateless", "truncated"),
+    ),
     "training": (
         "Gradients and optimizers",
         (
