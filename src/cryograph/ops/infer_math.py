@@ -389,6 +389,7 @@ INFER: dict[str, Rule] = {
     "DiagPart": _diag_part,
     "Eig": _self_adjoint_eig,
     "Einsum": _einsum,
+    "XlaEinsum": _einsum,
     "FFT": of_rank_at_least(1),
     "FFT2D": of_rank_at_least(2),
     "FFT3D": of_rank_at_least(3),

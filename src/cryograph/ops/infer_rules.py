@@ -15,6 +15,7 @@ from . import (
     infer_spatial,
     infer_state,
     infer_windows,
+    infer_xla,
 )
 from .facts import Rule
 
@@ -31,6 +32,7 @@ FAMILIES = (
     infer_spatial,
     infer_state,
     infer_windows,
+    infer_xla,
 )
 
 INFER: dict[str, Rule] = {op: rule for family in FAMILIES for op, rule in family.INFER.items()}

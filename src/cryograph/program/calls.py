@@ -41,6 +41,13 @@ BODIES: dict[str, tuple[str, ...]] = {
     "While": ("cond", "body"),
     "StatelessWhile": ("cond", "body"),
     "MapDefun": ("f",),
+    "XlaReduce": ("reducer",),
+    "XlaReduceWindow": ("computation",),
+    "XlaScatter": ("update_computation",),
+    "XlaSelectAndScatter": ("select", "scatter"),
+    "XlaVariadicReduce": ("reducer",),
+    "XlaVariadicReduceV2": ("reducer",),
+    "XlaVariadicSort": ("comparator",),
 }
 """Ops that hold programs, and the attributes that name them."""
 
@@ -153,6 +160,8 @@ class Caller:
 
 def check_bodies(op: Op) -> None:
     """GraphError when the bodies of an op do not take and give as many values as it does."""
+    if op.op.startswith("Xla"):
+        return _check_of_numbers(op)
     takes = len(op.inputs) - (op.op in BRANCHES)
     if not op.bodies:
         raise GraphError(f"{op} has no branches.")
@@ -163,6 +172,17 @@ def check_bodies(op: Op) -> None:
         if len(body.inputs) != takes or len(body.results) != gives:
             raise GraphError(
                 f"{op} gives {takes} values to its {name!r} and takes {gives},"
+                f" but that takes {len(body.inputs)} and gives {len(body.results)}."
+            )
+
+
+def _check_of_numbers(op: Op) -> None:
+    """The same of XLA's ops, whose bodies join (or compare) the numbers at two places of all inputs."""
+    for name, body in op.bodies.items():
+        gives = 1 if name == "comparator" else op.count
+        if len(body.inputs) != 2 * op.count or len(body.results) != gives:
+            raise GraphError(
+                f"{op} gives {2 * op.count} numbers to its {name!r} and takes {gives},"
                 f" but that takes {len(body.inputs)} and gives {len(body.results)}."
             )
 

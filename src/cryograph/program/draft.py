@@ -18,6 +18,9 @@ BRANCHES = frozenset({"Case", "If", "StatelessCase", "StatelessIf"})
 LOOPS = frozenset({"StatelessWhile", "While"})
 """Ops that run one of their bodies, and ops that run their bodies until a condition fails."""
 
+TESTS = frozenset({"comparator", "cond"})
+"""Bodies that only say yes or no: of loops, and of XLA's sorts."""
+
 
 @dataclass(slots=True)
 class Op:

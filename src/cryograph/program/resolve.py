@@ -18,7 +18,7 @@ from ..base.errors import GraphError, UnsupportedError
 from ..base.tensors import Tensor
 from ..graph.document import Document
 from .arrays import ARRAYS, reserve
-from .draft import LOOPS, Draft, Op, in_order, index_of
+from .draft import LOOPS, TESTS, Draft, Op, in_order, index_of
 from .effects import op_has_effect
 from .generators import draw, generator
 from .holders import HOLDER_OPS, MISSING, Holder, Holders, Part
@@ -412,12 +412,12 @@ class _Walk:
             elif index < shift:
                 inputs.append(self.read(holder, op))  # a reference as condition
         op.inputs = [*inputs, *values]
-        given_back = [walk for name, walk in zip(op.bodies, walks, strict=True) if name != "cond"]
+        given_back = [walk for name, walk in zip(op.bodies, walks, strict=True) if name not in TESTS]
         gone = self._handles_given(op, holders if op.op in LOOPS else None, given_back)
         kept = [index for index in range(op.count) if index not in gone]
         for (name, body), walk in zip(op.bodies.items(), walks, strict=True):
             ends = [walk.current[part.name] for part in parts]
-            if name != "cond":
+            if name not in TESTS:
                 body.results = [*(body.results[index] for index in kept), *ends]
             elif ends != body.inputs[len(body.inputs) - len(parts) :]:
                 raise UnsupportedError(f"The condition of the loop {op} writes variables; that cannot be run.")
@@ -441,7 +441,7 @@ class _Walk:
         """The places of the results that are handles: those that a loop takes (`taken`) and hands on, and those that
         all branches give."""
         gone: set[int] = set()
-        for index in range(op.count):
+        for index in range(op.count if walks else 0):
             given = [walk.given(index) for walk in walks]
             first = given[0] if taken is None else taken[index]
             if not any(given) or (taken is None and all(holder is not None and holder.is_ref for holder in given)):

@@ -127,7 +127,8 @@ class _Writer:
         facts = facts_of(op, [self.facts[value] for value in inputs], self._settler.producer)
         made = Op(self._key(prefix + op.key), op.name, op.op, inputs, [], op.attrs, op.count)
         for name, body in op.bodies.items():
-            made.bodies[name] = self._settler.settle(body, _elements(op, [self.facts[value] for value in inputs]))
+            taken = _elements(op, name, [self.facts[value] for value in inputs])
+            made.bodies[name] = self._settler.settle(body, taken)
         tensors = self._worked_out(made, facts)
         if tensors is None:
             self._add(made, facts)
@@ -265,8 +266,12 @@ def _join(op: Op, a: Fact, b: Fact) -> Fact:
     return found if found.dtype is dtype else Fact(dtype, found.shape, found.value, found.holds)
 
 
-def _elements(op: Op, facts: Sequence[Fact]) -> list[Fact]:
-    """What the body of MapDefun takes: the elements of the first inputs, the others whole."""
+def _elements(op: Op, name: str, facts: Sequence[Fact]) -> list[Fact]:
+    """What a body takes. Of MapDefun: the elements of the first inputs, the others whole. Of XLA's ops: numbers at two
+    places of each input; their shape is left open, as engines join many of them at once."""
+    if op.op.startswith("Xla"):
+        each = [Fact(fact.dtype) for fact in facts[: op.count]]
+        return [fact for fact in each for _ in range(2)] if name == "comparator" else [*each, *each]
     types = op.attrs.get("Targuments")
     count = len(types) if isinstance(types, list) else len(facts)
     return [

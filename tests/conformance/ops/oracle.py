@@ -43,6 +43,8 @@ def ask(case: Case) -> list[Array] | Refused:
         return _ask_turned(case)
     if case.op in ASKED_BY:
         return ASKED_BY[case.op](case)
+    if case.op.startswith("Xla"):
+        return compiled(case)
     return _ask_kernel(case)
 
 

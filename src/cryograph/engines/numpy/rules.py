@@ -91,6 +91,9 @@ FAMILIES: tuple[str, ...] = (
     "truncated",
     "unicode",
     "uniform_quantisation",
+    "xla_bodies",
+    "xla_maths",
+    "xla_moves",
 )
 """The files of this folder that have a table RULES; no op stands in two of them."""
 
