@@ -128,13 +128,15 @@ def _lstm_block_grad(call: Call) -> Result:
 
 def _lstm_cell_grad(call: Call) -> Result:
     """For the state before, for the sums of the four gates, and for the peepholes."""
-    state = call.ranked(1, 2)
-    return [state, (state[0], mul(state[1], 4)), *(call.ranked(i, 1) for i in (4, 5, 6))]
+    x, state = call.ranked(0, 2), call.ranked(1, 2)
+    batch, units = merge_dim(x[0], state[0]), state[1]
+    return [(batch, units), (batch, mul(units, 4)), *[(units,)] * 3]
 
 
 def _gru_cell_grad(call: Call) -> Result:
-    x, state = call.ranked(0, 2), call.ranked(1, 2)
-    return [x, state, state, (state[0], mul(state[1], 2))]
+    x, state, weights = call.ranked(0, 2), call.ranked(1, 2), call.ranked(2, 2)
+    batch, both = merge_dim(x[0], state[0]), merge_dim(weights[1], mul(state[1], 2))
+    return [x, (batch, state[1]), (batch, state[1]), (batch, both)]
 
 
 def _gru_cell(call: Call) -> Result:

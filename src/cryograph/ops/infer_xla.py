@@ -38,8 +38,10 @@ def _dot(call: Call) -> Result:
 def _conv(call: Call) -> Result:
     numbers = _read(call, conv_numbers)
     x, filters = call.shape(0), call.shape(1)
-    if x is None or filters is None or len(x) != len(filters):
+    if x is None:
         return [None]
+    if filters is None or len(x) != len(filters) or len(numbers.input) != len(x):
+        return [(None,) * len(x)]
     rank = len(x) - 2
     strides, padding, spread, gaps = (call.numbers(index) for index in (2, 3, 4, 5))
     if strides is None or padding is None or spread is None or gaps is None:
@@ -96,8 +98,8 @@ def _pad(call: Call) -> Result:
 
 
 def _dynamic_slice(call: Call) -> Result:
-    sizes, shape = call.numbers(2), call.shape(0)
-    return [None if shape is None else (None,) * len(shape)] if sizes is None else [tuple(sizes)]
+    sizes, shape = call.dims(2), call.shape(0)
+    return [sizes if sizes is not None or shape is None else (None,) * len(shape)]
 
 
 def _gather(call: Call) -> Result:

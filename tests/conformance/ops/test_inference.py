@@ -37,6 +37,8 @@ NOT_ASKED = {
     "MapDefun": "takes a function",
     "OneShotIterator": "takes a function that makes a data set",
     "SymbolicGradient": "takes a function",
+    **dict.fromkeys(("XlaReduce", "XlaVariadicReduce", "XlaVariadicReduceV2"), "takes a function"),
+    **dict.fromkeys(("XlaReduceWindow", "XlaScatter", "XlaSelectAndScatter", "XlaVariadicSort"), "takes a function"),
 }
 """Ops that no graph of one node can hold, and why."""
 
