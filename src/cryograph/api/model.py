@@ -140,11 +140,12 @@ class Model(Document):
         prepared = prepare(program, engine, rules)
         return Predictor(from_the_start(prepared.run, program), ins, outs, prepared.pieces)
 
-    def session(self, engine: str = "auto", initialize: bool = True) -> Session:
+    def session(self, engine: str = "auto", initialize: bool = True, allow: Iterable[str] = ()) -> Session:
         """This model with a memory: `run` sees what former runs wrote to variables and tables, and trains by the
         graph's own train op. Use it as a context manager. With `initialize` what the model itself says is to be run
-        after loading is run."""
-        return Session(self, engine, initialize)
+        after loading is run. `allow` names the ops that may touch any files; those of savers touch the paths that a
+        run is given."""
+        return Session(self, engine, initialize, allow)
 
     def _program(
         self, outputs: Sequence[str] | str | None, inputs: Sequence[str] | str | None, signature: str | None

@@ -63,10 +63,14 @@ class Holder:
 
 
 class Holders:
-    """Finds what the handles of a document refer to. Two nodes of one shared name hold the same."""
+    """Finds what the handles of a document refer to. Two nodes of one shared name hold the same.
 
-    def __init__(self, document: Document) -> None:
+    With `restores` the run may restore from checkpoints: a table that does is empty before.
+    """
+
+    def __init__(self, document: Document, restores: bool = False) -> None:
         self._document = document
+        self._restores = restores
         self._by_node = {v.node: v for v in document.variables.values() if v.node is not None}
         self._found: dict[tuple[str, str], Holder] = {}
         self._parts: dict[str, Part] = {}
@@ -137,8 +141,8 @@ class Holders:
     def _fills_at_run(self, initializer: TableInitializer) -> bool:
         """Whether what fills a table takes values of the run, and not those of a checkpoint."""
         graph = self._document.graph
-        if not initializer.is_plain or initializer.node not in graph:
-            return False
+        if self._restores or not initializer.is_plain or initializer.node not in graph:
+            return self._restores
         return not any(graph.nodes[name].op in _RESTORING for name in ancestors(graph, [initializer.node]))
 
     def _key_shape(self, op: Op) -> tuple[int, ...]:

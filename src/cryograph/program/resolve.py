@@ -55,7 +55,7 @@ def resolve(draft: Draft, document: Document, all_state: bool = False, holds: Ho
     have seeds. Without `holds` a part has a value when it has a tensor.
     """
     ops = [op for inner in draft.drafts() for op in inner.ops.values()]
-    resolver = _Resolver(Holders(document), are_kept(op.op for op in ops), all_state, holds or _has_tensor)
+    resolver = _Resolver(Holders(document, all_state), are_kept(op.op for op in ops), all_state, holds or _has_tensor)
     if all_state or resolver.keeps_arrays or any(map(_may_write, ops)):
         touched, written = resolver.touched(draft, {})
         resolver.state = (touched if all_state else written) | resolver.own

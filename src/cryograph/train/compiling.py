@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 
 from ..base.errors import MissingWeightsError
@@ -10,11 +10,12 @@ from ..base.feeding import Slot
 from ..base.tensors import Array
 from ..engines.engine import Prepared, Runner
 from ..engines.engines import fold, prepare
+from ..grants.grants import granted_rules
 from ..graph.document import Document
 from ..program.build import build_program
 from ..program.program import Program, State
 from .fetching import Fetches
-from .granting import granted, has_saver_ops
+from .granting import SAVER_OPS, granted, holds_ops
 from .store import Store
 
 Fill = Callable[[Sequence[State]], bool]
@@ -37,7 +38,13 @@ class Compiled:
 
 
 def compiled(
-    document: Document, fetches: Fetches, feeds: Sequence[str], store: Store, engine: str, fill: Fill
+    document: Document,
+    fetches: Fetches,
+    feeds: Sequence[str],
+    store: Store,
+    engine: str,
+    allow: Collection[str],
+    fill: Fill,
 ) -> Compiled:
     """Makes a run ready. MissingWeightsError when it would read state that has no value and that nothing fills."""
     if not fetches.outputs and not fetches.targets:
@@ -49,7 +56,7 @@ def compiled(
         lacking = _lacking(program, store)
     if lacking:
         raise MissingWeightsError(_without_value(lacking))
-    return _ready(program, fetches, engine)
+    return _ready(program, fetches, engine, allow)
 
 
 def _program(document: Document, fetches: Fetches, feeds: Sequence[str], store: Store) -> Program:
@@ -66,7 +73,7 @@ def _program(document: Document, fetches: Fetches, feeds: Sequence[str], store: 
     return program
 
 
-def _ready(program: Program, fetches: Fetches, engine: str) -> Compiled:
+def _ready(program: Program, fetches: Fetches, engine: str, allow: Collection[str]) -> Compiled:
     """State that is only read becomes an input, state that is only written an output; what is neither is left out."""
     read = _read(program)
     reading = [state for state in program.state if state.value in read]
@@ -79,10 +86,11 @@ def _ready(program: Program, fetches: Fetches, engine: str) -> Compiled:
         outputs=(*program.outputs, *(state.result for state in only_written)),
         state=tuple(both),
     )
-    if has_saver_ops(made):
-        prepared = Prepared(granted(made, len(program.inputs)), ("numpy: all steps",))
+    engine = engine if made.steps else "numpy"
+    if holds_ops(made, SAVER_OPS):
+        prepared = Prepared(granted(made, len(program.inputs), allow), ("numpy: all steps",))
     else:
-        prepared = prepare(made, engine if made.steps else "numpy")
+        prepared = prepare(made, engine, granted_rules(allow) if holds_ops(made, allow) else None)
     return Compiled(
         feeds=tuple(Slot(n, n, program.specs[n].dtype, program.specs[n].shape) for n in program.inputs),
         reads=tuple(state.name for state in (*only_read, *both)),

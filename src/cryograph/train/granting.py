@@ -6,31 +6,31 @@ files and of sharded ones do. A path that stands in the graph is refused: a mode
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from ..base.errors import RefusedError
 from ..base.tensors import Array
 from ..engines.engine import Runner
-from ..engines.numpy.engine import Numpy
-from ..grants.saver_ops import saver_rules
+from ..engines.engines import prepare
+from ..grants.grants import granted_rules
 from ..program.program import Program
 
-SAVER_OPS = frozenset(saver_rules(lambda path: None))
+SAVER_OPS = frozenset({"MergeV2Checkpoints", "Restore", "RestoreSlice", "RestoreV2", "Save", "SaveSlices", "SaveV2"})
 
 
-def has_saver_ops(program: Program) -> bool:
-    """Whether a program saves or restores, in its bodies too."""
-    return any(
-        step.op in SAVER_OPS or any(has_saver_ops(body) for body in step.bodies.values()) for step in program.steps
-    )
+def holds_ops(program: Program, ops: Collection[str]) -> bool:
+    """Whether one of these ops stands in a program, in its bodies too."""
+    return any(step.op in ops or any(holds_ops(body, ops) for body in step.bodies.values()) for step in program.steps)
 
 
-def granted(program: Program, feeds: int) -> Runner:
-    """A runner that saves and restores at the paths among its first `feeds` values."""
+def granted(program: Program, feeds: int, allow: Collection[str]) -> Runner:
+    """A runner that saves and restores at the paths among its first `feeds` values. Ops that are allowed by name touch
+    any path."""
+    anywhere = granted_rules(allow)
 
     def run(values: Sequence[Array]) -> list[Array]:
-        allowed = _Allowed(values[:feeds])
-        return Numpy(saver_rules(allowed.touch)).prepare(program)(values)
+        here = granted_rules(SAVER_OPS, _Allowed(values[:feeds]).touch)
+        return prepare(program, "numpy", {**here, **anywhere}).run(values)
 
     return run
 

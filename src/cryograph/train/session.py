@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -14,6 +14,7 @@ from ..base.errors import InputError, MissingWeightsError
 from ..base.feeding import Slot, fitted
 from ..base.files import Path
 from ..base.tensors import Array, Tensor
+from ..grants.grants import granted_rules
 from ..graph.document import Document
 from ..graph.node import Port
 from ..program.program import State
@@ -38,9 +39,13 @@ class Session:
     other, those that only read see the state between two writes.
     """
 
-    def __init__(self, document: Document, engine: str = "auto", initialize: bool = True) -> None:
+    def __init__(
+        self, document: Document, engine: str = "auto", initialize: bool = True, allow: Iterable[str] = ()
+    ) -> None:
         self._document = document
         self._engine = engine
+        self._allow = frozenset(allow)
+        granted_rules(self._allow)  # UnknownNameError comes here, not at the first run
         self._store = Store()
         self._store.begin({name: variable.tensor for name, variable in document.variables.items()})
         self._ready: OrderedDict[Hashable, Compiled] = OrderedDict()
@@ -163,7 +168,7 @@ class Session:
             raise InputError("The session is closed.")
         names = [_tensor_of(name) for name in feeds]
         asked = resolved(fetches, self._document.graph)
-        made = compiled(self._document, asked, names, self._store, self._engine, self._fill)
+        made = compiled(self._document, asked, names, self._store, self._engine, self._allow, self._fill)
         with self._lock:
             self._ready[wanted, self._store.empty] = made
             while len(self._ready) > MAX_COMPILED:
