@@ -13,6 +13,7 @@ from ..ops.inference import infer_call
 from ..ops.signatures import output_types, signature
 from .draft import Op
 from .effects import op_has_effect
+from .generators import DRAW
 from .holders import MISSING
 
 
@@ -98,8 +99,15 @@ def _table_written(op: Op, inputs: Sequence[Fact]) -> list[Fact]:
     return [Fact(keys.dtype, (None,)), Fact(values.dtype, None if rest is None else (None, *rest))]
 
 
+def _drawn(op: Op, inputs: Sequence[Fact]) -> list[Fact]:
+    """The generator, and what the op gives by itself."""
+    inner = Op(op.key, op.name, op.attrs["op"], op.inputs[1:], [], op.attrs["said"], op.count - 1)
+    return [inputs[0], *facts_of(inner, inputs[1:], 0)]
+
+
 SPECIAL: dict[str, Callable[[Op, Sequence[Fact]], list[Fact]]] = {
     MISSING: _missing,
+    DRAW: _drawn,
     "LookupTableFindV2": _found,
     "LookupTableInsertV2": _table_written,
     "LookupTableRemoveV2": _table_written,

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -36,3 +38,10 @@ class Context:
 Rule = Callable[..., Any]
 """`rule(ctx, *inputs, **attributes)`: one array, or a tuple of them. Its keyword-only parameters are exactly the
 attributes that it takes."""
+
+
+@cache
+def parameters(rule: Rule) -> frozenset[str]:
+    """The attributes that a rule takes: its keyword-only parameters."""
+    found = inspect.signature(rule).parameters.values()
+    return frozenset(p.name for p in found if p.kind is p.KEYWORD_ONLY)

@@ -63,9 +63,10 @@ class Philox:
 
 
 def of_seeds(seed: int, seed2: int) -> Philox:
-    """The state that a stateful op begins with; another one each time when both seeds are 0."""
+    """The state that a stateful op begins with; another one each time when both seeds are 0. Where the op has run
+    before, the turns that went by stand above the 64 bits of `seed2`."""
     first, second = generator_seeds(seed, seed2)
-    return Philox(first & 0xFFFFFFFFFFFFFFFF, (second & 0xFFFFFFFFFFFFFFFF) << 64)
+    return Philox(first & 0xFFFFFFFFFFFFFFFF, (second & 0xFFFFFFFFFFFFFFFF) << 64 | max(second >> 64, 0))
 
 
 def of_pair(seed: Array) -> Philox:

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping, Sequence
-from functools import cache
 from typing import Any
 
 import numpy as np
@@ -19,7 +17,7 @@ from ...ops.notation import OpSignature
 from ...ops.signatures import output_types, signature
 from ...program.program import Program, Spec, Step
 from ..engine import Runner, Unsupported
-from .context import Context, Rule
+from .context import Context, Rule, parameters
 from .rules import RULES
 
 # Attributes that say how TensorFlow should run a step, not what it computes.
@@ -94,13 +92,6 @@ def fold(step: Step, inputs: Sequence[Array]) -> Sequence[Array]:
     specs = {name: Spec(dtype, None) for name, dtype in zip(step.outputs, dtypes, strict=True)}
     program = Program(step.inputs, step.outputs, (step,), {}, specs)
     return Numpy().prepare(program)(inputs)
-
-
-@cache
-def parameters(rule: Rule) -> frozenset[str]:
-    """The attributes that a rule takes: its keyword-only parameters."""
-    found = inspect.signature(rule).parameters.values()
-    return frozenset(p.name for p in found if p.kind is p.KEYWORD_ONLY)
 
 
 def _is_type(value: Any) -> bool:

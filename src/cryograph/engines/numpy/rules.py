@@ -74,6 +74,7 @@ FAMILIES: tuple[str, ...] = (
     "recurrent",
     "recurrent_grads",
     "regexes",
+    "resuming",
     "scatters",
     "segment_grads",
     "segments",

@@ -1,0 +1,53 @@
+"""Random ops in a program that keeps their generators, where the op has no form that draws from one (see
+`program.generators`): the op's own rule is run where the generator stands, and what TensorFlow keeps for it is skipped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from ...base.tensors import Array
+from ...program.generators import DRAW
+from . import rules
+from .context import Context, Rule, parameters
+from .draws import KEPT
+
+_ALL = (1 << 64) - 1
+Reserved = Callable[[Sequence[Array], Mapping[str, Any]], int]
+"""How many turns of the generator a run takes, from the op's inputs and attributes."""
+
+
+def _choices(inputs: Sequence[Array], said: Mapping[str, Any]) -> int:
+    """Doubles, two words each, in groups of four samples."""
+    logits, count = inputs
+    return len(logits) * (-(-int(count) // 4) * 4) * 2 * KEPT
+
+
+def _shuffled(inputs: Sequence[Array], said: Mapping[str, Any]) -> int:
+    count: int = inputs[0].shape[0] if inputs[0].ndim and inputs[0].size > 1 else 0
+    return max(-(-(count - 1) // 4), 0)
+
+
+def _draw(ctx: Context, state: Array, *inputs: Array, op: str, said: Mapping[str, Any]) -> tuple[Array, ...]:
+    low, high, key = (int(n) & _ALL for n in state)
+    rule = rules.RULES[op]
+    kwargs = {name: value for name, value in said.items() if name in parameters(rule)}
+    # `of_seeds` takes the turns that went by above the bits of the second seed.
+    kwargs |= {"seed": key, "seed2": low << 64 | high}
+    made = rule(replace(ctx, output_dtypes=ctx.output_dtypes[1:]), *inputs, **kwargs)
+    turns = (low | high << 64) + RESERVED[op](inputs, said)
+    after = state.copy()
+    after[:2] = np.array([turns & _ALL, turns >> 64 & _ALL], np.uint64).view(np.int64)
+    return (after, *(made if isinstance(made, tuple) else (made,)))
+
+
+RESERVED: dict[str, Reserved] = {
+    "Multinomial": _choices,
+    "RandomShuffle": _shuffled,
+}
+
+RULES: dict[str, Rule] = {DRAW: _draw}

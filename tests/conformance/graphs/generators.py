@@ -1,0 +1,67 @@
+"""Random ops with seeds, run after run: each goes on where it was. These cases keep all state, as a session does."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tensorflow as tf
+
+from tests.conformance.graphs.making import Built, recipe, v1
+
+raw = tf.raw_ops
+SEEDS = {"seed": 3, "seed2": 5}
+
+
+@recipe([[[3, 2]], [[5]], [[0, 4]], [[2, 2, 2]]], tolerance=2e-6)
+def numbers_of_a_shape() -> Built:
+    shape = v1.placeholder(tf.int32, [None])
+    outputs = [
+        raw.RandomUniform(shape=shape, dtype=dtype, **SEEDS)
+        for dtype in (tf.float16, tf.bfloat16, tf.float32, tf.float64)
+    ]
+    for dtype in (tf.float32, tf.float64):
+        outputs.append(raw.RandomStandardNormal(shape=shape, dtype=dtype, **SEEDS))
+        outputs.append(raw.TruncatedNormal(shape=shape, dtype=dtype, seed=-7))
+    low, high = tf.constant(-5, tf.int64), tf.constant(1 << 40, tf.int64)
+    outputs.append(raw.RandomUniformInt(shape=shape, minval=low, maxval=high, seed2=-3))
+    outputs.append(raw.RandomUniformInt(shape=shape, minval=0, maxval=7, **SEEDS))
+    return [shape], outputs
+
+
+@recipe([[[[0.1, 2.0, -1.0], [0.0, 0.5, 0.25]], 5], [[[1.0, 0.5]], 3], [[[1.0, 0.5]], 0], [[[0.3, 0.4]], 4]])
+def classes() -> Built:
+    logits, count = v1.placeholder(tf.float32, [None, None]), v1.placeholder(tf.int32, [])
+    return [logits, count], [
+        raw.Multinomial(logits=logits, num_samples=count, **SEEDS),
+        raw.Multinomial(logits=logits, num_samples=count, output_dtype=tf.int32, seed=9),
+    ]
+
+
+@recipe([[[1, 2, 3, 4, 5, 6, 7]], [[1, 2, 3]], [[1]], [[]], [list(range(20))]])
+def orders() -> Built:
+    values = v1.placeholder(tf.int32, [None])
+    return [values], [
+        raw.RandomShuffle(value=values, **SEEDS),
+        raw.RandomShuffle(value=tf.stack([values, values], 1), seed2=8),
+        raw.RandomShuffle(value=tf.stack([values, values]), seed2=8),
+    ]
+
+
+@recipe([[3], [0], [2]], generations=(1, 2), resources=True)
+def numbers_of_a_loop() -> Built:
+    turns = v1.placeholder(tf.int32, [])
+
+    def body(i: Any, total: Any) -> Any:
+        noise = v1.cond(
+            tf.equal(i % 2, 0), lambda: v1.random_uniform([4], seed=5), lambda: v1.random_normal([4], seed=6)
+        )
+        return i + 1, total + noise + tf.cast(v1.random_shuffle(tf.range(4), seed=7), tf.float32)
+
+    total = v1.while_loop(lambda i, _: i < turns, body, [0, tf.zeros([4])], parallel_iterations=1)[1]
+    return [turns], [total, v1.random_uniform([2], seed=1)]
+
+
+@recipe([[[[1.0, 2.0], [3.0, 4.0]], 0.5], [[[1.0, 2.0]], 0.0], [[[1.0, 2.0], [3.0, 4.0]], 0.25]])
+def dropped_out() -> Built:
+    x, rate = v1.placeholder(tf.float32, [None, 2]), v1.placeholder(tf.float32, [])
+    return [x, rate], [v1.nn.dropout(x, rate=rate, seed=4), v1.nn.dropout(x, rate=0.5)]
