@@ -13,6 +13,7 @@ Error                          the root: `except cryograph.Error` catches all of
 ├── UnsupportedError           an op, attribute, dtype or target that cannot be done
 │   └── RefusedError           an op that touches files, code or the network and was not granted
 ├── RunError                   the numbers are at fault while a program runs (a failed Assert, an index out of range)
+│   └── OutOfRangeError        an iterator has no element left
 └── MissingExtraError          an optional package is not installed
 
 A message says where, what came, what was expected and the way out; context is added on the way up with `from`.
@@ -74,6 +75,10 @@ class RefusedError(UnsupportedError):
 
 class RunError(Error):
     """The numbers themselves are at fault while a program runs."""
+
+
+class OutOfRangeError(RunError):
+    """An iterator has no element left, as TensorFlow calls it."""
 
 
 class MissingExtraError(Error):

@@ -16,6 +16,7 @@ from ..program.build import build_program
 from ..program.program import Program, State
 from .fetching import Fetches
 from .granting import SAVER_OPS, granted, holds_ops
+from .iterators import Next
 from .store import Store
 
 Fill = Callable[[Sequence[State]], bool]
@@ -26,7 +27,8 @@ Fill = Callable[[Sequence[State]], bool]
 class Compiled:
     """A runner of feeds, then the state `reads`, to `count` tensors, then the state `writes`; both by name.
 
-    `places` says for each fetched thing which of the tensors it is."""
+    `places` says for each fetched thing which of the tensors it is. Iterators are made by the nodes `makes` before, and
+    what `nexts` take from them is fed behind what the user feeds."""
 
     feeds: tuple[Slot, ...]
     reads: tuple[str, ...]
@@ -35,6 +37,8 @@ class Compiled:
     places: tuple[int | None, ...]
     run: Runner
     pieces: tuple[str, ...] = ()
+    makes: tuple[str, ...] = ()
+    nexts: tuple[Next, ...] = ()
 
 
 def compiled(

@@ -21,6 +21,7 @@ from ..program.program import State
 from .compiling import Compiled, compiled
 from .fetching import key_of, nested, resolved
 from .initialising import fillers, initialisers, starting
+from .iterators import Iterators, without_making
 from .saving import Saving
 from .store import Store
 
@@ -40,20 +41,26 @@ class Session:
     """
 
     def __init__(
-        self, document: Document, engine: str = "auto", initialize: bool = True, allow: Iterable[str] = ()
+        self,
+        document: Document,
+        engine: str = "auto",
+        initialize: bool = True,
+        allow: Iterable[str] = (),
+        store: Store | None = None,
     ) -> None:
         self._document = document
+        self._runnable = without_making(document)
         self._engine = engine
         self._allow = frozenset(allow)
         granted_rules(self._allow)  # UnknownNameError comes here, not at the first run
-        self._store = Store()
+        self._store = store or Store()  # another session's, when state is shared
         self._store.begin({name: variable.tensor for name, variable in document.variables.items()})
         self._ready: OrderedDict[Hashable, Compiled] = OrderedDict()
         self._lock = threading.Lock()
-        self._writing = threading.RLock()
         self._is_open = True
         self._filled: set[str] = set()
-        self._saving = Saving(document, self._store, self.run, self._read)
+        self._saving = Saving(document, self._store, self.run, self.compute)
+        self._iterators = Iterators(document, self._spawn)
         if initialize:
             for name in starting(document):
                 self.run(f"^{name}")
@@ -71,6 +78,13 @@ class Session:
         plan = self._plan(fetches, feeds or {})
         answers = self._answers(plan, feeds or {})
         return nested(fetches, iter([None if p is None else _answer(answers[p]) for p in plan.places]))
+
+    def compute(self, names: Sequence[str], feeds: Mapping[Any, Any] | None = None) -> list[Array]:
+        """The values of tensors as arrays, also where `run` gives scalars, without copying them: they may be the
+        session's own, and cannot be changed then."""
+        plan = self._plan(list(names), feeds or {})
+        answers = self._answers(plan, feeds or {})
+        return [answers[place] for place in plan.places if place is not None]
 
     def initialize(self) -> None:
         """Gives a value to every variable that has none, by the model's own initialisers; GraphError where it has
@@ -90,7 +104,7 @@ class Session:
         """Gives a variable another value, of its dtype and shape."""
         variable = self._document.variable(name)
         array = fitted(value, Slot(variable.name, variable.name, variable.dtype.base, variable.shape))
-        with self._writing:
+        with self._store.writing:
             self._store.write([variable.name], [array.copy()])
 
     def save(
@@ -143,18 +157,22 @@ class Session:
     def _answers(self, plan: Compiled, feeds: Mapping[Any, Any]) -> list[Array]:
         """Runs, and keeps what was written. The answers may share memory with the state."""
         given = [fitted(value, slot) for value, slot in zip(feeds.values(), plan.feeds, strict=False)]
-        if not plan.writes:
+        if not plan.writes and not plan.makes and not plan.nexts:
             return plan.run([*given, *self._store.read(plan.reads)])
-        with self._writing:
+        with self._store.writing:
+            for name in plan.makes:
+                self._iterators.make(name, feeds)
+            elements = [value for taken in plan.nexts for value in self._iterators.next(taken)]
+            given += map(fitted, elements, plan.feeds[len(given) :])
             answers = plan.run([*given, *self._store.read(plan.reads)])
             self._store.write(plan.writes, _owned(answers[plan.count :], given))
         return answers
 
-    def _read(self, names: Sequence[str]) -> list[Array]:
-        """The present values of tensors, which must not be changed."""
-        plan = self._plan(list(names), {})
-        answers = self._answers(plan, {})
-        return [answers[place] for place in plan.places if place is not None]
+    def _spawn(self, document: Document, afresh: str) -> Session:
+        """A session of another graph on the same state, without that of the names below `afresh`."""
+        if afresh:
+            self._store.forget(f"{afresh}/")
+        return Session(document, self._engine, False, self._allow, self._store)
 
     def _plan(self, fetches: Any, feeds: Mapping[Any, Any]) -> Compiled:
         """What was made ready for these fetches and feeds, or is now."""
@@ -168,7 +186,11 @@ class Session:
             raise InputError("The session is closed.")
         names = [_tensor_of(name) for name in feeds]
         asked = resolved(fetches, self._document.graph)
-        made = compiled(self._document, asked, names, self._store, self._engine, self._allow, self._fill)
+        makes, nexts = self._iterators.needed(asked, names) if self._iterators.exist else ([], [])
+        names += [tensor for taken in nexts for tensor in taken.tensors]
+        made = compiled(self._runnable, asked, names, self._store, self._engine, self._allow, self._fill)
+        if makes or nexts:
+            made = dataclasses.replace(made, makes=tuple(makes), nexts=tuple(nexts))
         with self._lock:
             self._ready[wanted, self._store.empty] = made
             while len(self._ready) > MAX_COMPILED:

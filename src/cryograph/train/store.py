@@ -14,11 +14,13 @@ from ..base.tensors import Array, Tensor
 
 
 class Store:
-    """The values by name, None where there is none yet. Calls from several threads are safe."""
+    """The values by name, None where there is none yet. Calls from several threads are safe; who reads and then writes
+    what follows from it holds `writing` meanwhile."""
 
     def __init__(self) -> None:
         self._values: dict[str, Array | Tensor | None] = {}
         self._lock = threading.Lock()
+        self.writing = threading.RLock()
         self.empty: frozenset[str] = frozenset()
 
     def begin(self, firsts: Mapping[str, Tensor | None]) -> None:
@@ -52,6 +54,13 @@ class Store:
             self._values.update(zip(names, values, strict=True))
             if not self.empty.isdisjoint(names):
                 self._note()
+
+    def forget(self, prefix: str) -> None:
+        """Lets go of the values whose names begin so."""
+        with self._lock:
+            for name in [name for name in self._values if name.startswith(prefix)]:
+                del self._values[name]
+            self._note()
 
     def _note(self) -> None:
         self.empty = frozenset(name for name, value in self._values.items() if value is None)
