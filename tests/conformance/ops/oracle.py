@@ -145,6 +145,18 @@ def _relu_of_six(case: Case) -> list[Array] | Refused:
     return made if isinstance(made, Refused) else [made[0], made[1] / unit, made[2] / unit]
 
 
+def _norm_in_parts(case: Case) -> list[Array] | Refused:
+    """The kernel takes no tensor that is added, nor no activation; then the parts are asked one after the other."""
+    if len(case.inputs) == 5 and case.attrs["activation_mode"] == "Relu":
+        return _ask_kernel(case)
+    attrs = {name: value for name, value in case.attrs.items() if name not in ("activation_mode", "num_side_inputs")}
+    made = ask(Case("FusedBatchNormV3", case.inputs[:5], attrs))
+    if isinstance(made, Refused):
+        return made
+    total = tf.add_n([tf.constant(part) for part in (made[0], *case.inputs[5:])])
+    return [(tf.nn.relu(total) if case.attrs["activation_mode"] == "Relu" else total).numpy(), *made[1:]]
+
+
 def _approx_top_k(case: Case) -> list[Array] | Refused:
     """The kernel takes the largest along the last dimension only, the compiler all."""
     if case.attrs.get("reduction_dimension", -1) == -1 and case.attrs.get("is_max_k", True):
@@ -183,6 +195,7 @@ ASKED_BY: dict[str, Callable[[Case], list[Array] | Refused]] = {
     "QuantizedReluX": _relu_of_six,
     "RFFTND": _transform_of_last,
     "QuantizedConv2D": lambda case: (ask_rewritten if case.inputs[1].dtype == np.int8 else _ask_kernel)(case),
+    "_FusedBatchNormEx": _norm_in_parts,
     **dict.fromkeys(FUSED_QUANTISED, ask_rewritten),
 }
 """Ops without a CPU kernel, and how others are asked for the same answer."""

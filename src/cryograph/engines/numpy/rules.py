@@ -46,6 +46,7 @@ FAMILIES: tuple[str, ...] = (
     "file_names",
     "filter_grads",
     "fractional_pools",
+    "fused",
     "fused_quantised",
     "image_grads",
     "images",
