@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .api.benching import Measurements, bench
+    from .api.classifier import Classifier
     from .api.comparison import diff
     from .api.inspection import Summary, inspect
     from .api.model import Model, import_graph, load, save
@@ -36,6 +37,7 @@ __version__ = "0.1.0"
 __all__ = [
     "Checkpoint",
     "CheckpointManager",
+    "Classifier",
     "DType",
     "Error",
     "Graph",
@@ -62,6 +64,7 @@ __all__ = [
 _HOMES = {
     "Checkpoint": "formats.checkpoint",
     "CheckpointManager": "formats.manager",
+    "Classifier": "api.classifier",
     "DType": "base.dtypes",
     "Error": "base.errors",
     "Graph": "graph.graph",

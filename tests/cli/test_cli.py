@@ -16,6 +16,7 @@ from PIL import Image
 
 import cryograph as cg
 from cryograph.base import files
+from cryograph.cli.demo import read_pictures
 from cryograph.cli.main import call
 
 DEMO = Path(cg.__file__).parent / "data" / "demo"
@@ -262,3 +263,26 @@ def test_bench_measures_what_is_installed(frozen: Path, capsys: pytest.CaptureFi
     rows = json.loads(said(capsys, "bench", str(frozen), "--engines", "auto", "--batch", "4", "--json"))
     assert rows[0]["engine"] == "auto"
     assert rows[0]["median"] > 0
+
+
+def test_classify_says_what_pictures_show(frozen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    names, images = read_pictures((DEMO / "pictures.txt").read_text("utf-8"))
+    folder = tmp_path / "digits"
+    folder.mkdir()
+    for name, image in zip(names, images, strict=True):
+        Image.fromarray(np.rint(np.array(image) * 255).astype(np.uint8)).save(folder / f"{name}.png")
+    labels = str(DEMO / "labels.txt")
+    text = said(capsys, "classify", str(frozen), str(folder / "seven.png"), "--labels", labels, "--top", "2")
+    assert text.startswith(f"{folder / 'seven.png'}:\n  seven  ")
+    assert "size 8 x 8: by the placeholder" in text
+    assert "pixels divided by 255: a guess" in text
+    found = json.loads(said(capsys, "classify", str(frozen), str(folder), "-l", labels, "--std", "255", "--json"))
+    right = [Path(p["picture"]).stem == p["classes"][0]["label"] for p in found["pictures"]]
+    assert right == [True] * 10
+    assert "(pixel - mean) / std: as given" in found["reasons"]
+    picture = str(folder / "one.png")
+    assert said(capsys, "classify", str(frozen), picture, "--size", "big", code=2) == (
+        "cryograph: 'big' is no size; 224 or 224x160 (height x width, in pixels) was expected.\n"
+    )
+    assert "is no level" in said(capsys, "classify", str(frozen), picture, "--mean", "dark", code=2)
+    assert "is not a picture" in said(capsys, "classify", str(frozen), labels, code=2)

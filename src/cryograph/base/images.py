@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import os
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
@@ -13,6 +13,7 @@ from .files import Path, file_errors
 from .tensors import Array
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
+_ORIENTATION = 0x0112  # EXIF's tag
 MAX_PIXELS = 200_000_000
 """Pictures of more pixels are refused before they are decoded."""
 
@@ -20,23 +21,60 @@ MAX_PIXELS = 200_000_000
 def read_image(path: Path, channels: int = 3, size: tuple[int, int] | None = None) -> Array:
     """A picture as uint8 (H, W, channels), turned as its EXIF orientation says; `size` is (height, width) to scale to,
     bilinearly. `channels` is 1 (grey), 3 (RGB) or 4 (RGBA). FormatError for what is not a picture."""
-    pillow = _pillow("Reading pictures")
     name = os.fspath(path)
+    with file_errors(name, "read"), open(name, "rb") as file:
+        image = _opened(file, name, channels, upright=True)
+    pillow = _pillow("Reading pictures")
+    if size is not None and image.size != (size[1], size[0]):
+        image = image.resize((size[1], size[0]), pillow.Image.Resampling.BILINEAR)
+    return _array(image)
+
+
+def decode_any(data: bytes, name: str, channels: int) -> Array:
+    """The bytes of any file that Pillow reads as uint8 (H, W, channels), as it was stored and not turned; `name` is for
+    the FormatError when it is no picture."""
+    return _array(_opened(io.BytesIO(data), name, channels, upright=False))
+
+
+def orientation(data: bytes) -> int:
+    """How a picture was stored, 1 (upright) to 8, as its EXIF data say; 1 where they say nothing."""
+    pillow = _pillow("Reading pictures")
+    try:
+        with pillow.Image.open(io.BytesIO(data)) as opened:
+            turned = opened.getexif().get(_ORIENTATION, 1)
+    except (OSError, SyntaxError, ValueError, pillow.Image.DecompressionBombError):
+        return 1
+    return turned if turned in range(1, 9) else 1
+
+
+def encode_png(pixels: Array) -> bytes:
+    """A PNG of uint8 (H, W, 1, 3 or 4)."""
+    pillow = _pillow("Encoding PNG")
+    made = io.BytesIO()
+    pillow.Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels).save(made, "PNG", compress_level=1)
+    return made.getvalue()
+
+
+def _opened(file: IO[bytes], name: str, channels: int, upright: bool) -> Any:
+    """Pillow's image of a file; FormatError for what is none."""
+    pillow = _pillow("Reading pictures")
     mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(channels)
     if mode is None:
         raise FormatError(f"{name}: a picture has 1, 3 or 4 channels, not {channels}.")
-    with file_errors(name, "read"):
-        try:
-            with pillow.Image.open(name) as opened:
-                if opened.width * opened.height > MAX_PIXELS:
-                    raise FormatError(f"{name}: {opened.width} x {opened.height} pixels are more than {MAX_PIXELS}.")
-                image = pillow.ImageOps.exif_transpose(opened).convert(mode)
-        except (pillow.UnidentifiedImageError, SyntaxError, pillow.Image.DecompressionBombError) as error:
-            raise FormatError(f"{name} is not a picture that can be read: {error}.") from error
-    if size is not None and image.size != (size[1], size[0]):
-        image = image.resize((size[1], size[0]), pillow.Image.Resampling.BILINEAR)
+    try:
+        with pillow.Image.open(file) as opened:
+            if opened.width * opened.height > MAX_PIXELS:
+                raise FormatError(f"{name}: {opened.width} x {opened.height} pixels are more than {MAX_PIXELS}.")
+            return (pillow.ImageOps.exif_transpose(opened) if upright else opened).convert(mode)
+    except pillow.UnidentifiedImageError as error:  # Pillow's words name an object of Python's
+        raise FormatError(f"{name} is not a picture that can be read: its format is not known.") from error
+    except (OSError, SyntaxError, ValueError, pillow.Image.DecompressionBombError) as error:
+        raise FormatError(f"{name} is not a picture that can be read: {error}.") from error
+
+
+def _array(image: Any) -> Array:
     array = np.asarray(image)
-    return array[..., None] if channels == 1 else array
+    return array[..., None] if array.ndim == 2 else array
 
 
 def _pillow(task: str) -> Any:

@@ -10,6 +10,7 @@ import click
 
 from ..base.errors import Error
 from .bench import bench
+from .classify import classify
 from .compare import diff, verify
 from .convert import convert
 from .cut import extract
@@ -32,7 +33,7 @@ def cryograph() -> None:
     """
 
 
-for _verb in (inspect, freeze, unfreeze, extract, convert, diff, verify, run, bench, demo):
+for _verb in (inspect, freeze, unfreeze, extract, convert, diff, verify, run, classify, bench, demo):
     cryograph.add_command(_verb)
 
 

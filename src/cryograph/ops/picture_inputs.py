@@ -1,0 +1,269 @@
+"""How a graph wants its pictures: which tensor takes them, encoded or as pixels, how large, and scaled in which way.
+
+A graph says little of this. The dtype and shape of the placeholder say most; what the graph itself does with pixels
+before the first layer tells in which range it expects them; the names of its nodes tell the family of the network.
+What was found is said in words, so that a user can see what to override.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..base.dtypes import DType
+from ..base.errors import InputError, UnknownNameError
+from ..base.shapes import Shape, show
+from ..base.tensors import Tensor
+from ..graph.document import Document
+from ..graph.graph import Graph
+from ..graph.node import Node
+from ..graph.walks import ancestors, input_names
+from .inference import Inference, infer
+from .networks import Levels, Network, network_of
+from .ranking import INPUT_OPS
+
+DECODERS = frozenset({"DecodeJpeg", "DecodePng", "DecodeGif", "DecodeBmp", "DecodeImage", "DecodeAndCropJpeg"})
+CHANNELS = (1, 3, 4)
+STEPS = 40
+"""Nodes behind the input that are looked at for what the graph does with pixels itself."""
+
+_THROUGH = frozenset({"Identity", "Cast", "ExpandDims", "Squeeze", "Reshape", "PlaceholderWithDefault", "StopGradient"})
+_RESIZES = frozenset({"ResizeBilinear", "ResizeBicubic", "ResizeNearestNeighbor", "ResizeArea", "CropAndResize"})
+_ADDING = {"Sub": -1.0, "Add": 1.0, "AddV2": 1.0, "BiasAdd": 1.0}
+_SCALING = frozenset({"Mul", "RealDiv", "Div"})
+
+
+@dataclass(frozen=True, slots=True)
+class PictureInput:
+    """How to feed a picture.
+
+    `tensor` takes it: `encoded` as the bytes of a file, else as pixels (rank 4, or 3 for one picture) of dtype `dtype`.
+    `batch` is the fixed number of pictures, None for any, 0 for a tensor that takes one without a batch. `size` is
+    (height, width) in pixels, None for any. Pixels of 0 to 255 become (pixel - mean) / std; `bgr` wants blue first.
+    `reasons` say in words where each comes from.
+    """
+
+    tensor: str
+    encoded: bool
+    batch: int | None
+    size: tuple[int, int] | None
+    channels: int
+    dtype: DType
+    mean: Levels = (0.0,)
+    std: Levels = (1.0,)
+    bgr: bool = False
+    reasons: tuple[str, ...] = ()
+
+
+def find_picture_input(
+    document: Document,
+    outputs: Sequence[str],
+    name: str | None = None,
+    size: tuple[int, int] | None = None,
+    mean: Levels | None = None,
+    std: Levels | None = None,
+) -> PictureInput:
+    """How `document` wants the pictures from which it works out `outputs` (tensors), variables being constants.
+
+    `name` is the tensor that takes them, `size` its (height, width), `mean` and `std` the scaling, where the caller
+    knows. InputError when it does not become clear, which says what to give.
+    """
+    graph = document.graph
+    inference = infer(graph)
+    tensor, encoded, why = _tensor(graph, inference, outputs, name)
+    dtype = inference.dtype(tensor)
+    shape = inference.shape(tensor)
+    if dtype is None:
+        raise InputError(f"The dtype of {tensor} is not known; name another tensor as the input.")
+    reasons = [f"pictures go into {tensor} ({dtype} {show(shape)}): {why}"]
+    if encoded:
+        batch = 0 if shape == () else shape[0] if shape else None
+        reasons.append("it takes the bytes of the file; the graph decodes and scales them itself")
+        return PictureInput(tensor, True, batch, None, 3, dtype, reasons=tuple(reasons))
+    if shape is not None and len(shape) not in (3, 4):
+        raise InputError(f"{tensor} is {dtype} {show(shape)}, which is no picture: rank 3 or 4 was expected.")
+    batch = None if shape is None else 0 if len(shape) == 3 else shape[0]
+    channels = 3 if shape is None or shape[-1] is None else shape[-1]
+    if channels not in CHANNELS:
+        raise InputError(f"{tensor} has {channels} channels, where 1, 3 or 4 make a picture; name another input.")
+    network = network_of(graph.nodes)
+    low, high, resized = _own_preprocessing(graph, inference, tensor)
+    found = size or _size(shape, network, resized, reasons)
+    scaled = _scaling(dtype, (low, high), network, channels, reasons) if mean is None and std is None else None
+    levels = scaled or (mean or (0.0,), std or (1.0,), False)
+    if size is not None:
+        reasons.append(f"size {size[0]} x {size[1]}: as given")
+    if scaled is None:
+        reasons.append("(pixel - mean) / std: as given")
+    return PictureInput(tensor, False, batch, found, channels, dtype, *levels, tuple(reasons))
+
+
+# --- which tensor
+
+
+def _tensor(graph: Graph, inference: Inference, outputs: Sequence[str], name: str | None) -> tuple[str, bool, str]:
+    """The tensor, whether it takes encoded pictures, and why it is the one."""
+    if name is not None:
+        tensor = graph.port(name).tensor
+        return tensor, _is_string(inference, tensor), "as given"
+    needed = ancestors(graph, [graph.port(output).node for output in outputs])
+    nodes = [node for node in graph if node.name in needed]
+    for node in nodes:
+        if node.op in DECODERS:
+            source = _source(graph, node)
+            return f"{source}:0", True, f"{node.name} ({node.op}) decodes it"
+    placeholders = [node for node in nodes if node.op in INPUT_OPS]
+    in_loop = next((node for body in graph.functions.values() for node in body if node.op in DECODERS), None)
+    strings = [f"{node.name}:0" for node in placeholders if _is_string(inference, f"{node.name}:0")]
+    if in_loop is not None and len(strings) == 1:
+        return strings[0], True, f"{in_loop.name} ({in_loop.op}) in a function decodes it"
+    pictures = [node for node in placeholders if _may_be_picture(inference, f"{node.name}:0")]
+    plain = [node for node in pictures if node.op != "PlaceholderWithDefault"] or pictures
+    known = [node for node in plain if inference.shape(f"{node.name}:0") is not None] or plain
+    if len(known) == 1:
+        return f"{known[0].name}:0", False, "the only placeholder that can hold a picture"
+    listed = "".join(f"\n  {node.name}:0  {show(inference.shape(f'{node.name}:0'))}" for node in known or placeholders)
+    if not known:
+        raise InputError(
+            "No placeholder behind the output can hold a picture (rank 3 or 4 with 1, 3 or 4 channels, or the bytes of"
+            f" a file); name the tensor to feed with input_name (--input).{listed}"
+        )
+    raise InputError(f"Several placeholders can hold a picture; name one with input_name (--input).{listed}")
+
+
+def _source(graph: Graph, decoder: Node) -> str:
+    """The node whose strings a decoder gets, in a loop over a batch too."""
+    name = input_names(decoder)[0]
+    for _ in range(STEPS):
+        node = graph.nodes.get(name)
+        if node is None:
+            raise UnknownNameError(f"{decoder.name} ({decoder.op}) takes from {name!r}, which is not in the graph.")
+        if node.op in INPUT_OPS or node.op == "Const" or not node.inputs:
+            return name
+        name = input_names(node)[0]
+    return name
+
+
+def _is_string(inference: Inference, tensor: str) -> bool:
+    dtype = inference.dtype(tensor)
+    return dtype is not None and dtype.is_string
+
+
+def _may_be_picture(inference: Inference, tensor: str) -> bool:
+    dtype, shape = inference.dtype(tensor), inference.shape(tensor)
+    if dtype is None or dtype.is_string or dtype.is_complex or dtype.name == "bool":
+        return False
+    if shape is None:
+        return dtype.is_floating or dtype.name == "uint8"
+    return len(shape) in (3, 4) and shape[-1] in (*CHANNELS, None)
+
+
+# --- what the graph does itself
+
+
+def _own_preprocessing(
+    graph: Graph, inference: Inference, tensor: str
+) -> tuple[float | None, float | None, tuple[int, int] | None]:
+    """What the graph makes of pixels of 0 and of 255 before its first layer (None when it leaves them alone), and the
+    size that it scales pictures to."""
+    consumers = graph.consumers()
+    name = tensor.rpartition(":")[0]
+    low, high = 0.0, 255.0
+    touched = False
+    resized: tuple[int, int] | None = None
+    for _ in range(STEPS):
+        takers = [node for node in consumers.get(name, ()) if node.op not in ("Shape", "ShapeN", "Size", "Rank")]
+        if len(takers) != 1:
+            break
+        (node,) = takers
+        if node.op in _RESIZES:
+            shape = inference.shape(f"{node.name}:0")
+            if shape is not None and len(shape) == 4 and shape[1] and shape[2]:
+                resized = (shape[1], shape[2])
+        elif node.op in _ADDING or node.op in _SCALING:
+            constant = _constant_operand(graph, node, name)
+            if constant is None:
+                break
+            first = input_names(node)[0] == name
+            low, high = (_computed(node.op, value, constant, first) for value in (low, high))
+            touched = True
+        elif node.op not in _THROUGH:
+            break
+        name = node.name
+    return (low, high, resized) if touched else (None, None, resized)
+
+
+def _constant_operand(graph: Graph, node: Node, name: str) -> float | None:
+    """The mean of what is added or multiplied, when it is a constant: a number, or one for each channel."""
+    others = [other for other in input_names(node) if other != name]
+    source = graph.nodes.get(others[0]) if len(others) == 1 else None
+    while source is not None and source.op in ("Identity", "Reshape", "ExpandDims"):
+        source = graph.nodes.get(input_names(source)[0])
+    value = None if source is None or source.op != "Const" else source.attr("value")
+    if not isinstance(value, Tensor) or not value.dtype.is_floating:
+        return None
+    numbers = value.numpy()
+    return float(np.mean(numbers, dtype=np.float64)) if 0 < numbers.size <= max(CHANNELS) else None
+
+
+def _computed(op: str, value: float, constant: float, first: bool) -> float:
+    if op in _ADDING:
+        return value + _ADDING[op] * constant if first or op != "Sub" else constant - value
+    if op == "Mul":
+        return value * constant
+    a, b = (value, constant) if first else (constant, value)
+    return a / b if b else float("inf")
+
+
+# --- size and scaling
+
+
+def _size(
+    shape: Shape, network: Network | None, resized: tuple[int, int] | None, reasons: list[str]
+) -> tuple[int, int] | None:
+    if shape is not None and shape[-3] and shape[-2]:
+        reasons.append(f"size {shape[-3]} x {shape[-2]}: by the placeholder")
+        return shape[-3], shape[-2]
+    if resized is not None:
+        reasons.append(f"any size: the graph scales pictures to {resized[0]} x {resized[1]} itself")
+        return None
+    if network is not None:
+        reasons.append(f"size {network.side} x {network.side}: usual for {network.name}")
+        return network.side, network.side
+    raise InputError(
+        f"The size of pictures is not in the graph (the placeholder is {show(shape)}) and the family of the network is"
+        " not known; give input_size (--size)."
+    )
+
+
+def _scaling(
+    dtype: DType, own: tuple[float | None, float | None], network: Network | None, channels: int, reasons: list[str]
+) -> tuple[Levels, Levels, bool]:
+    low, high = own
+    if not dtype.is_floating:
+        reasons.append(f"pixels as they are, 0 to 255: the placeholder is {dtype}")
+        return (0.0,), (1.0,), False
+    if low is not None and high is not None:
+        spread = abs(high - low)
+        if spread <= 6 or (100 <= spread <= 300 and min(low, high) < 0 < max(low, high)):
+            reasons.append(f"pixels as they are, 0 to 255: the graph scales them itself, to {low:.4g} ... {high:.4g}")
+            return (0.0,), (1.0,), False
+        if spread <= 6 * 255:
+            reasons.append("pixels divided by 255: the graph goes on from 0 ... 1 itself")
+            return (0.0,), (255.0,), False
+    if network is not None and channels == 3:
+        order = ", blue first" if network.bgr else ""
+        levels = f"mean {_said(network.mean)}, std {_said(network.std)}{order}"
+        reasons.append(f"(pixel - mean) / std with {levels}: usual for {network.name}")
+        return network.mean, network.std, network.bgr
+    if channels == 1:
+        reasons.append("pixels divided by 255: a guess, as nothing in the graph says more; give mean and std if wrong")
+        return (0.0,), (255.0,), False
+    reasons.append("(pixel - 127.5) / 127.5: a guess, as nothing in the graph says more; give mean and std if wrong")
+    return (127.5,), (127.5,), False
+
+
+def _said(levels: Levels) -> str:
+    return " ".join(f"{level:g}" for level in levels)

@@ -1,0 +1,276 @@
+"""Classifiers: what they find out of a graph, how they make pictures fit, and what they refuse."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cryograph as cg
+from cryograph.api.model import Model
+from cryograph.api.pictures import encoded_of, picture_files, pixels_of
+from cryograph.base.dtypes import BOOL, FLOAT32, INT32, STRING, UINT8
+from cryograph.base.errors import FileError, FormatError, InputError
+from cryograph.base.files import MemoryFile
+from cryograph.graph.node import Node
+from tests.support.small_graphs import const, document_of, ints, node, placeholder
+
+RED, GREEN, BLUE = (np.full((6, 5, 3), level, np.uint8) for level in ((255, 0, 0), (0, 255, 0), (0, 0, 255)))
+LABELS = ["red", "green", "blue"]
+
+
+def mean_colour(source: str, *before: Node, scale: float = 4.0) -> Model:
+    """A graph that tells the strongest channel of (N, H, W, 3) in `source`."""
+    return Model.of(
+        document_of(
+            *before,
+            ints("axes", [1, 2]),
+            node("pooled", "Mean", source, "axes", T=FLOAT32, Tidx=INT32, keep_dims=False),
+            const("weights", np.eye(3, dtype=np.float32) * scale),
+            node("logits", "MatMul", "pooled", "weights", T=FLOAT32),
+            node("final_result", "Softmax", "logits", T=FLOAT32),
+        )
+    )
+
+
+def encoded(pixels: Any, kind: str = "PNG", **settings: Any) -> bytes:
+    data = io.BytesIO()
+    Image.fromarray(pixels).save(data, kind, **settings)
+    return data.getvalue()
+
+
+def winners(classifier: cg.Classifier, pictures: Sequence[Any] = (RED, GREEN, BLUE)) -> list[str]:
+    return [found.classes[0].label for found in classifier.classify_all(pictures)]
+
+
+def test_size_and_output_are_found_out() -> None:
+    classifier = cg.Classifier(mean_colour("x", placeholder("x", (None, 4, 7, 3))), LABELS)
+    assert winners(classifier) == LABELS
+    assert (classifier.input.size, classifier.input.batch, classifier.output) == ((4, 7), None, "final_result:0")
+    said = "class probabilities (Softmax); nothing takes it; by its name; as wide as there are labels"
+    assert classifier.reasons == (
+        "pictures go into x:0 (float32 (?, 4, 7, 3)): the only placeholder that can hold a picture",
+        "size 4 x 7: by the placeholder",
+        "(pixel - 127.5) / 127.5: a guess, as nothing in the graph says more; give mean and std if wrong",
+        f"classes come out of final_result:0: {said}",
+    )
+
+
+@pytest.mark.parametrize(("batch", "count"), [(None, 5), (1, 5), (2, 5), (8, 5)])
+def test_batches(batch: int | None, count: int) -> None:
+    classifier = cg.Classifier(mean_colour("x", placeholder("x", (batch, 4, 4, 3))), LABELS)
+    pictures = [RED, GREEN, BLUE, GREEN, RED][:count]
+    assert winners(classifier, pictures) == ["red", "green", "blue", "green", "red"]
+    assert [len(found.classes) for found in classifier.classify_all(pictures, top=2, batch=3)] == [2] * count
+    scores = classifier.scores(pictures)
+    assert scores.shape == (count, 3)
+    np.testing.assert_allclose(scores.sum(1), 1, rtol=1e-6)
+
+
+SCALINGS: Mapping[str, tuple[list[Node], str, tuple[float, ...], tuple[float, ...]]] = {
+    "to -1 ... 1": (
+        [
+            *(const("half", 127.5), node("d", "RealDiv", "x", "half", T=FLOAT32)),
+            *(const("one", 1.0), node("end", "Sub", "d", "one", T=FLOAT32)),
+        ],
+        "the graph scales them itself, to -1 ... 1",
+        (0.0,),
+        (1.0,),
+    ),
+    "mean colour": (
+        [const("m", [123.68, 116.78, 103.94]), node("end", "Sub", "x", "m", T=FLOAT32)],
+        "the graph scales them itself, to -114.8 ... 140.2",
+        (0.0,),
+        (1.0,),
+    ),
+    "from 0 ... 1": (
+        [
+            *(const("two", 2.0), node("m", "Mul", "two", "x", T=FLOAT32)),
+            *(const("one", 1.0), node("end", "Sub", "m", "one", T=FLOAT32)),
+        ],
+        "the graph goes on from 0 ... 1 itself",
+        (0.0,),
+        (255.0,),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", SCALINGS)
+def test_what_the_graph_does_itself_is_not_done_twice(name: str) -> None:
+    nodes, said, mean, std = SCALINGS[name]
+    classifier = cg.Classifier(mean_colour("end", placeholder("x", (None, 4, 4, 3)), *nodes), LABELS)
+    assert (classifier.input.mean, classifier.input.std) == (mean, std)
+    assert any(said in reason for reason in classifier.reasons), classifier.reasons
+    assert winners(classifier) == LABELS
+
+
+def test_whole_pixels_are_fed_as_they_are() -> None:
+    graph = mean_colour(
+        "f", placeholder("x", (None, 4, 4, 3), UINT8), node("f", "Cast", "x", SrcT=UINT8, DstT=FLOAT32), scale=0.02
+    )
+    classifier = cg.Classifier(graph, LABELS)
+    assert "pixels as they are, 0 to 255: the placeholder is uint8" in classifier.reasons
+    assert winners(classifier) == LABELS
+    best = classifier.classify(RED)[0]
+    assert best.score == pytest.approx(np.exp(5.1) / (np.exp(5.1) + 2), rel=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("name", "mean", "bgr"),
+    [
+        ("MobilenetV2/Conv/x", (127.5,), False),
+        ("resnet_v1_50/conv1/x", (123.68, 116.78, 103.94), False),
+        ("resnet50/conv5_block3_out_1/Relu", (103.939, 116.779, 123.68), True),
+    ],
+)
+def test_the_family_of_the_network_tells_how_pixels_are_scaled(name: str, mean: tuple[float, ...], bgr: bool) -> None:
+    graph = mean_colour(name, placeholder("x", (None, None, None, 3)), node(name, "Relu", "x", T=FLOAT32))
+    classifier = cg.Classifier(graph, LABELS)
+    assert (classifier.input.mean, classifier.input.bgr, classifier.input.size) == (mean, bgr, (224, 224))
+    assert winners(classifier) == (["blue", "green", "red"] if bgr else LABELS)  # the weights know no order
+
+
+def test_the_user_has_the_last_word() -> None:
+    graph = mean_colour("x", placeholder("x", (None, 4, 4, 3)), placeholder("other", (None, 9, 9, 3)))
+    classifier = cg.Classifier(graph, LABELS, 4, [0, 0, 255], 255, "x", "final_result")
+    assert classifier.input.mean == (0.0, 0.0, 255.0)
+    assert classifier.classify(BLUE)[0].score == pytest.approx(1 / 3)
+    assert "(pixel - mean) / std: as given" in classifier.reasons
+
+
+def decoding(decoder: str = "DecodeJpeg") -> Model:
+    """As the retraining example of TensorFlow writes it: bytes in, everything else in the graph."""
+    return mean_colour(
+        "scaled",
+        placeholder("DecodeJpeg/contents", (), STRING),
+        node("DecodeJpeg", decoder, "DecodeJpeg/contents", channels=3),
+        node("Cast", "Cast", "DecodeJpeg", SrcT=UINT8, DstT=FLOAT32),
+        ints("dim", 0),
+        node("ExpandDims", "ExpandDims", "Cast", "dim", T=FLOAT32, Tdim=INT32),
+        ints("size", [4, 4]),
+        node("Resize", "ResizeBilinear", "ExpandDims", "size", T=FLOAT32),
+        const("by", 1 / 255),
+        node("scaled", "Mul", "Resize", "by", T=FLOAT32),
+    )
+
+
+def test_a_graph_that_decodes_gets_bytes(tmp_path: Path) -> None:
+    classifier = cg.Classifier(decoding(), LABELS)
+    assert classifier.input.encoded
+    assert classifier.input.batch == 0
+    assert winners(classifier) == LABELS
+    for kind in ("JPEG", "PNG", "GIF", "BMP", "WebP", "TIFF"):
+        assert classifier.classify(encoded(GREEN, kind))[0].label == "green", kind
+    path = tmp_path / "blue.webp"
+    path.write_bytes(encoded(BLUE, "WebP", lossless=True))
+    assert classifier.classify(path)[0].label == "blue"
+
+
+def test_logits_become_chances() -> None:
+    graph = mean_colour("x", placeholder("x", (None, 4, 4, 3)))
+    chances, logits = (cg.Classifier(graph, LABELS, output_name=name) for name in ("final_result", "logits"))
+    assert "its numbers are logits: scores are their softmax" in logits.reasons
+    np.testing.assert_allclose(logits.scores([RED, BLUE]), chances.scores([RED, BLUE]), rtol=1e-6)
+
+
+def test_switches_of_training_are_set() -> None:
+    graph = mean_colour(
+        "chosen",
+        placeholder("x", (None, 4, 4, 3)),
+        placeholder("is_training", (), BOOL),
+        placeholder("dropout/keep_prob", ()),
+        node("kept", "RealDiv", "x", "dropout/keep_prob", T=FLOAT32),
+        node("noise", "ZerosLike", "kept", T=FLOAT32),
+        node("chosen", "Select", "is_training", "noise", "kept", T=FLOAT32),
+    )
+    classifier = cg.Classifier(graph, LABELS)
+    assert winners(classifier) == LABELS
+    assert "is_training:0 is False: nothing is trained here" in classifier.reasons
+    assert "dropout/keep_prob:0 is 1.0: nothing is trained here" in classifier.reasons
+
+
+def test_labels(tmp_path: Path) -> None:
+    graph = mean_colour("x", placeholder("x", (None, 4, 4, 3)))
+    path = tmp_path / "labels.txt"
+    path.write_text("\ufeffred\ngrün\nblue\n\n", "utf-8")
+    assert cg.Classifier(graph, path).labels == ["red", "grün", "blue"]
+    assert cg.Classifier(graph).labels == ["0", "1", "2"]
+    assert cg.Classifier(graph, ["a", "b"]).labels == ["background", "a", "b"]
+    with pytest.raises(InputError, match="There are 5 labels for 3 classes"):
+        cg.Classifier(graph, list("abcde"))
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(FileError, match="is no list of labels"):
+        cg.Classifier(graph, path)
+    graph.assets["names.txt"] = MemoryFile(b"r\ng\nb\n").span()
+    assert cg.Classifier(graph).labels == ["r", "g", "b"]
+
+
+@pytest.mark.parametrize("turned", range(1, 9))
+def test_pictures_are_upright(turned: int) -> None:
+    pixels = np.arange(4 * 3 * 3, dtype=np.uint8).reshape(4, 3, 3) * 7
+    exif = Image.Exif()
+    exif[0x0112] = turned
+    data = encoded(pixels, "PNG", exif=exif)
+    with Image.open(io.BytesIO(data)) as image:
+        from PIL import ImageOps
+
+        expected = np.asarray(ImageOps.exif_transpose(image))
+    np.testing.assert_array_equal(pixels_of(data, 3), expected)
+    np.testing.assert_array_equal(pixels_of(encoded_of(data), 3), expected)
+
+
+def test_pictures_of_all_kinds(tmp_path: Path) -> None:
+    grey = np.arange(30, dtype=np.uint8).reshape(5, 6)
+    np.testing.assert_array_equal(pixels_of(grey, 1)[..., 0], grey)
+    np.testing.assert_array_equal(pixels_of(encoded(grey), 3), np.repeat(grey[..., None], 3, 2))
+    assert pixels_of(np.dstack([RED, RED[..., :1]]), 3).shape == (6, 5, 3)
+    with pytest.raises(InputError, match=r"An array of float32 \[6, 5, 3\] is no picture"):
+        pixels_of(RED.astype(np.float32), 3)
+    with pytest.raises(FormatError, match="its format is not known"):
+        pixels_of(b"no picture", 3)
+    with pytest.raises(FormatError, match="is not a picture that can be read"):
+        pixels_of(encoded(RED, "JPEG")[:200], 3)
+    for name in ("b.png", "a.JPG", "notes.txt"):
+        (tmp_path / name).write_bytes(encoded(RED, "JPEG" if name.endswith("JPG") else "PNG"))
+    assert [Path(p).name for p in picture_files([tmp_path])] == ["a.JPG", "b.png"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(FileError, match="holds no pictures"):
+        list(picture_files([tmp_path / "empty"]))
+    with pytest.raises(FileError, match="does not exist; a picture or a directory"):
+        list(picture_files([tmp_path / "none"]))
+
+
+REFUSED: Mapping[str, tuple[Model, str]] = {
+    "no picture": (
+        mean_colour("r", placeholder("x", (None, 8)), ints("s", [-1, 2, 2, 2]), node("r", "Reshape", "x", "s")),
+        "No placeholder behind the output can hold a picture",
+    ),
+    "two": (
+        mean_colour(
+            "s",
+            placeholder("x", (None, 4, 4, 3)),
+            placeholder("z", (None, 4, 4, 3)),
+            node("s", "AddV2", "x", "z", T=FLOAT32),
+        ),
+        r"Several placeholders can hold a picture; name one .*\n  x:0  \(\?, 4, 4, 3\)\n  z:0",
+    ),
+    "no size": (mean_colour("x", placeholder("x", (None, None, None, 3))), "give input_size"),
+    "another input": (
+        mean_colour(
+            "s", placeholder("x", (None, 4, 4, 3)), placeholder("z", ()), node("s", "Mul", "x", "z", T=FLOAT32)
+        ),
+        r"The graph also wants z:0 \(float32\)",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", REFUSED)
+def test_what_cannot_be_found_out_is_asked_for(name: str) -> None:
+    model, message = REFUSED[name]
+    with pytest.raises(InputError, match=message):
+        cg.Classifier(model, LABELS)
