@@ -22,6 +22,7 @@ from typing import Any
 
 from cryograph.engines.numpy import rules
 from cryograph.engines.numpy.rules import RULES
+from cryograph.engines.onnxruntime.left_out import LEFT_OUT as NOT_LOWERED
 from cryograph.engines.onnxruntime.lower import Lowering
 from cryograph.engines.onnxruntime.lowerings import LOWERINGS
 from cryograph.ops.care import CARE, GRANTABLE
@@ -165,7 +166,8 @@ def listed() -> dict[str, tuple[str, bool, int]]:
 def row(proof: Proof, known: Mapping[str, tuple[str, bool, int]]) -> str:
     """One line of a table."""
     tier = known.get(proof.op, ("", False, 0))[0]
-    notes = "; ".join(reason for reason, _ in proof.reasons.most_common(2)).replace("|", "\\|")
+    reasons = [reason for reason, _ in proof.reasons.most_common(2)] or [NOT_LOWERED.get(proof.op, "")]
+    notes = "; ".join(reasons).replace("|", "\\|")
     counts = f"{proof.answered} + {proof.refused}" if proof.refused else str(proof.answered)
     cells = (proof.op, tier, proof.numpy, proof.onnxruntime, counts, str(proof.graphs), notes)
     return "| " + " | ".join(cells) + " |"

@@ -46,6 +46,18 @@ HEAVY = frozenset(
 )
 """Ops that are always worth a session."""
 
+BETTER_ON_NUMPY = frozenset(
+    {
+        *("BatchCholesky", "BatchMatrixDeterminant", "BatchMatrixInverse", "BatchMatrixSolve", "Cholesky", "Qr"),
+        *("BatchMatrixTriangularSolve", "LogMatrixDeterminant", "MatrixDeterminant", "MatrixInverse", "MatrixSolve"),
+        "MatrixTriangularSolve",
+    }
+)
+"""Ops for which numpy has LAPACK and ONNX a loop; it is used for matrices of a few numbers between other steps."""
+
+FEW = 64
+"""Elements up to which such a loop costs no more than leaving the runtime and coming back."""
+
 
 PATIENCE = 3
 """How often in a row a piece is tried in vain, when numpy has the answer."""
@@ -109,7 +121,7 @@ class Auto:
         """The same, with the pieces in words."""
         program = with_scans(program)
         lowering = Lowering(program)
-        if not lowering.refusals:
+        if not lowering.refusals and not _better_on_numpy(program):
             count = len(program.steps)
             try:
                 session = Session(improve(lowering.whole()), self.settings)
@@ -204,7 +216,7 @@ class _Plan:
     def __init__(self, program: Program, lowering: Lowering, ordered: Collection[str] = ()) -> None:
         self.program = program
         self._ordered = ordered
-        self._refused = set(lowering.refusals)
+        self._refused = set(lowering.refusals) | _better_on_numpy(program)
         self._cheap = {
             index
             for index, step in enumerate(program.steps)
@@ -334,6 +346,16 @@ def _elements(program: Program, name: str) -> int:
     for size in shape:
         count *= 8 if size is None else size
     return count
+
+
+def _better_on_numpy(program: Program) -> set[int]:
+    """The steps that ONNX Runtime could take, or could take as a whole, but numpy does better."""
+    return {
+        index
+        for index, step in enumerate(program.steps)
+        if (step.op in BETTER_ON_NUMPY and _elements(program, step.inputs[0]) > FEW)
+        or any(_better_on_numpy(body) for body in step.bodies.values())
+    }
 
 
 def _is_cheap(program: Program, step: Step) -> bool:

@@ -3,23 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...base.dtypes import INT32, INT64, DType
+from ...base.dtypes import BOOL, FLOAT64, INT32, INT64, UINT8, DType, dtype_of
 from ...base.shapes import Shape, is_known, known
 from ...base.tensors import Array, Tensor
 from ...program.program import Program, Step
 from .kernels import supports
-from .values import ELEMENT_TYPES, MICROSOFT, Items, OnnxGraph, OnnxNode, Refusal, Value
+from .values import ELEMENT_TYPES, MICROSOFT, PARTS, Items, OnnxGraph, OnnxNode, Refusal, Value, pairs
+
+WHOLE = frozenset({"Gather", "If", "Loop"})
+"""Operators that take complex numbers as the pairs that they are: none looks at the last dimension."""
 
 ABSENT = Value("", INT64)
 """Stands where an optional input is left out."""
 
 SMALL = 1 << 16
 """Elements up to which a constant is computed here, when a lowering casts or reshapes it, and not in a node."""
+
+_CHOSEN_AS = {BOOL: UINT8, **{dtype_of(name): INT32 for name in ("int16", "uint16")}}
+"""In which dtype the runtime chooses between values of one that it does not choose between."""
 
 Body = Callable[[Program, str, Sequence[Value]], OnnxGraph]
 
@@ -28,10 +35,18 @@ class Builder:
     """Collects the nodes of one step. Names that it makes begin with that of the step's first output, which no other
     step gives, and so are unique in the program.
 
-    `shapes` are those of the step's outputs, as far as the program knows them.
+    `shapes` are those of the step's outputs, as far as the program knows them; `formulas` stand by the operators that
+    have kernels for float32 only.
     """
 
-    def __init__(self, step: Step, prefix: str, lower_body: Body, shapes: Sequence[Shape] = ()) -> None:
+    def __init__(
+        self,
+        step: Step,
+        prefix: str,
+        lower_body: Body,
+        shapes: Sequence[Shape] = (),
+        formulas: Mapping[str, Callable[..., Value]] | None = None,
+    ) -> None:
         self.step = step
         self.shapes = shapes
         self.nodes: list[OnnxNode] = []
@@ -40,6 +55,7 @@ class Builder:
         self._prefix = f"{prefix}{step.outputs[0] if step.outputs else step.name}#"
         self._count = 0
         self._lower_body = lower_body
+        self._formulas = formulas or {}
 
     # --- nodes
 
@@ -52,7 +68,13 @@ class Builder:
         domain: str = "",
         **attrs: Any,
     ) -> Value:
-        """Emits a node of one output, of the first input's dtype unless another is given. Refusal without a kernel."""
+        """Emits a node of one output, of the first input's dtype unless another is given.
+
+        Doubles without a kernel are computed by a formula where there is one. Refusal without either.
+        """
+        if op in self._formulas and inputs[0].dtype == FLOAT64 and not supports(op, [FLOAT64], FLOAT64, domain):
+            made: Value = self._formulas[op](self, *inputs, **attrs)
+            return made
         return self.ops(op, *inputs, dtypes=[dtype or inputs[0].dtype], shapes=[shape], domain=domain, **attrs)[0]
 
     def ops(
@@ -68,6 +90,8 @@ class Builder:
         """Emits a node of several outputs; `lists` says which of them are lists. Attributes that are None are left
         out."""
         held = lists or [None] * len(dtypes)
+        if op in WHOLE and (any(x.dtype in PARTS for x in inputs) or any(dtype in PARTS for dtype in dtypes)):
+            return self._complex_ops(op, inputs, dtypes, shapes or [None] * len(dtypes), held, attrs)
         kinds = [None if value.name == "" or value.items is not None else value.dtype for value in inputs]
         results = [None if items is not None else dtype for dtype, items in zip(dtypes, held, strict=True)]
         for dtype in (*kinds, *results):
@@ -93,6 +117,24 @@ class Builder:
             self.known[value.name] = value
         return made
 
+    def _complex_ops(
+        self,
+        op: str,
+        inputs: Sequence[Value],
+        dtypes: Sequence[DType],
+        shapes: Sequence[Shape],
+        lists: Sequence[Items | None],
+        attrs: dict[str, Any],
+    ) -> list[Value]:
+        """The same of values some of which are complex."""
+        whole = [Value("", *kind) for kind in zip(dtypes, shapes, [None] * len(dtypes), lists, strict=True)]
+        held = [pairs(x) for x in whole]
+        given = [pairs(x) if x.name else x for x in inputs]
+        made = self.ops(
+            op, *given, dtypes=[x.dtype for x in held], shapes=[x.shape for x in held], lists=lists, **attrs
+        )
+        return [replace(w, name=x.name) for x, w in zip(made, whole, strict=True)]
+
     def microsoft(self, op: str, *inputs: Value, shape: Shape = None, **attrs: Any) -> Value:
         """Emits a node of ONNX Runtime's own domain."""
         return self.op(op, *inputs, shape=shape, domain=MICROSOFT, **attrs)
@@ -107,6 +149,12 @@ class Builder:
             self.known.setdefault(value.name, value)
             if value.tensor is not None:
                 self.constants[value.name] = value.tensor
+
+    def keep(self, x: Value) -> None:
+        """Takes a constant into the graph that no node of this step reads."""
+        held = pairs(x).tensor
+        if held is not None:
+            self.constants[x.name] = held
 
     # --- constants
 
@@ -168,7 +216,8 @@ class Builder:
         if is_known(x.shape):
             return self.const(np.asarray(known(x.shape, "x"), np.int64), dtype)
         length = None if x.shape is None else len(x.shape)
-        return self.cast(self.op("Shape", x, dtype=INT64, shape=(length,)), dtype)
+        end = -1 if x.dtype in PARTS else None
+        return self.cast(self.op("Shape", pairs(x), dtype=INT64, shape=(length,), end=end), dtype)
 
     def sizes(self, x: Value, axes: Sequence[int]) -> Value:
         """The sizes of some dimensions of `x` as an int64 vector."""
@@ -231,6 +280,9 @@ class Builder:
 
     def where(self, condition: Value, yes: Value, no: Value, shape: Shape = None) -> Value:
         """`yes` where the condition holds, `no` elsewhere, all broadcast."""
+        dtype = _CHOSEN_AS.get(yes.dtype)
+        if dtype is not None:
+            return self.cast(self.where(condition, self.cast(yes, dtype), self.cast(no, dtype), shape), yes.dtype)
         return self.op("Where", condition, yes, no, dtype=yes.dtype, shape=shape)
 
     def binary(self, op: str, x: Value, y: Value, dtype: DType | None = None) -> Value:

@@ -9,7 +9,7 @@ from ...base.dtypes import BOOL, INT64
 from ...base.shapes import Shape
 from ...program.program import Program, Step
 from .builder import ABSENT, Builder, Table
-from .values import Items, OnnxGraph, OnnxNode, Refusal, Value
+from .values import Items, OnnxGraph, OnnxNode, Refusal, Value, pairs
 
 
 def _condition(g: Builder, x: Value) -> Value:
@@ -55,8 +55,26 @@ def emitted(g: Builder, emit: Callable[[], Sequence[Value]], entries: Sequence[V
     made = emit()
     nodes = g.nodes[outside:]
     del g.nodes[outside:]
-    known = {**g.known, **{value.name: value for value in (*made, *entries)}}
+    known = {**g.known, **{value.name: pairs(value) for value in (*made, *entries)}}
     return closed(g, OnnxGraph([value.name for value in entries], [value.name for value in made], nodes, {}, known))
+
+
+Change = Callable[[Value, Sequence[Value]], "tuple[Value | None, Sequence[Value]]"]
+"""From the number of a turn and what is carried: whether to go on (None: always), and what is carried then."""
+
+
+def repeated(g: Builder, count: Value, first: Sequence[Value], change: Change) -> list[Value]:
+    """Values changed so many times: ONNX's Loop."""
+    turn, go_on = Value(g.name(), INT64, ()), Value(g.name(), BOOL, ())
+    carried = [replace(x, name=g.name(), tensor=None) for x in first]
+
+    def emit() -> Sequence[Value]:
+        more, made = change(turn, carried)
+        return [go_on if more is None else more, *made]
+
+    body = emitted(g, emit, [turn, go_on, *carried])
+    kinds, shapes = [x.dtype for x in first], [x.shape for x in first]
+    return g.ops("Loop", count, g.const(True, BOOL), *first, dtypes=kinds, shapes=shapes, body=body)
 
 
 def _results(g: Builder, step: Step, *branches: tuple[str, OnnxGraph]) -> list[Value]:
@@ -100,7 +118,7 @@ def case(g: Builder, step: Step, index: Value, *inputs: Value, branches: object 
     for number in range(count - 2, 0, -1):
         names = [g.name() for _ in kinds]
         node = OnnxNode("If", [flags[number].name], names, {"then_branch": branches[number], "else_branch": graph})
-        known = {name: replace(k, name=name) for name, k in zip(names, kinds, strict=True)}
+        known = {name: pairs(replace(k, name=name)) for name, k in zip(names, kinds, strict=True)}
         graph = OnnxGraph([], names, [node], {}, known)
     dtypes, lists = [k.dtype for k in kinds], [k.items for k in kinds]
     return g.ops("If", flags[0], dtypes=dtypes, lists=lists, then_branch=branches[0], else_branch=graph)
@@ -174,7 +192,7 @@ def while_(g: Builder, step: Step, *inputs: Value, cond: object = None, body: ob
             [*test.outputs, *kept],
             [*round_.nodes, *test.nodes],
             {},
-            {**round_.known, **test.known, **{value.name: value for value in entries}},
+            {**round_.known, **test.known, **{value.name: pairs(value) for value in entries}},
         ),
     )
     moving = [x for x, same in zip(inputs, still, strict=True) if not same]

@@ -66,10 +66,21 @@ def _constraint_names(domain: str, op: str) -> tuple[tuple[str, ...], bool, str]
 
 
 @cache
+def _allowed(domain: str, op: str) -> dict[str, frozenset[str]]:
+    """What the schema allows for each type constraint, which may be less than kernels take."""
+    schema = _schemas().get((domain, op))
+    constraints = () if schema is None else schema.type_constraints
+    return {each.type_param_str: frozenset(each.allowed_type_strs) for each in constraints}
+
+
+@cache
 def _supports(domain: str, op: str, inputs: tuple[DType | None, ...], output: DType | None) -> bool:
     names, repeats, result = _constraint_names(domain, op)
     wanted = [(names[min(i, len(names) - 1)], d) for i, d in enumerate(inputs) if i < len(names) or repeats]
     wanted.append((result, output))
+    allowed = _allowed(domain, op)
+    if any(d is not None and name in allowed and TYPE_NAMES.get(d) not in allowed[name] for name, d in wanted):
+        return False
     return any(
         all(d is None or name not in types or TYPE_NAMES.get(d) in types[name] for name, d in wanted)
         for types in _constraints(domain, op)

@@ -19,9 +19,12 @@ from ...base.shapes import Shape, compatible, merge
 from ...base.tensors import Tensor
 from ...ops.signatures import signature
 from ...program.program import Program, Spec, Step
+from . import complexes, widening
 from .builder import Builder
+from .doubles import FORMULAS
+from .left_out import LEFT_OUT
 from .lowerings import LOWERINGS
-from .values import ELEMENT_TYPES, OnnxGraph, OnnxNode, Refusal, Value, plain
+from .values import ELEMENT_TYPES, PARTS, OnnxGraph, OnnxNode, Refusal, Value, pairs, plain
 
 # Attributes that say how TensorFlow should run a step, not what it computes.
 NO_MEANING = frozenset(
@@ -78,7 +81,7 @@ class Lowering:
 
     def _lower(self, index: int, step: Step) -> None:
         shapes = [self.program.specs[name].shape for name in step.outputs]
-        builder = Builder(step, self.prefix, _lower_body, shapes)
+        builder = Builder(step, self.prefix, _lower_body, shapes, FORMULAS)
         made: Sequence[Value | None] = ()
         try:
             inputs = [self.values[name] for name in step.inputs]
@@ -104,29 +107,54 @@ class Lowering:
             else:
                 aliases[own] = renamed.get(value.name, value.name)
                 if value.tensor is not None:
-                    builder.constants[value.name] = value.tensor
+                    builder.keep(value)
             self.values[name] = Value(own, spec.dtype.base, _both(value.shape, spec.shape), value.tensor, value.items)
-            builder.known[own] = self.values[name]
+            builder.known[own] = pairs(self.values[name])
         if index not in self.refusals:
             for node in builder.nodes:
                 _rename(node, renamed)
             self._fragments[index] = Fragment(builder.nodes, builder.constants, builder.known, aliases)
 
     def _apply(self, builder: Builder, step: Step, inputs: list[Value]) -> Sequence[Value | None]:
+        """What the step's rule makes; where it refuses narrow numbers, what it makes of wider ones."""
+        try:
+            return self._made(builder, step, inputs, {})
+        except Refusal:
+            kinds = [self.program.specs[name].dtype.base for name in step.outputs]
+            for wider in widening.ways(step.op, [*kinds, *(x.dtype for x in inputs)]):
+                builder.nodes.clear()
+                try:
+                    return self._made(builder, step, widening.inputs(builder, inputs, wider), wider)
+                except Refusal:
+                    continue
+            raise
+
+    def _made(
+        self, builder: Builder, step: Step, inputs: Sequence[Value], wider: widening.Wider
+    ) -> Sequence[Value | None]:
         rule = LOWERINGS.get(step.op)
         if rule is None:
-            raise Refusal(f"{step.op} has no lowering to ONNX")
-        attrs = named_attrs(step, _keyword_only(rule))
-        lowered = rule(builder, step, *inputs, **attrs)
-        made: Sequence[Value | None]
+            why = LEFT_OUT.get(step.op)
+            raise Refusal(f"{step.op} {why}" if why else f"{step.op} has no lowering to ONNX")
+        kinds = [self.program.specs[name].dtype.base for name in step.outputs]
+        is_complex = any(dtype in PARTS for dtype in (*kinds, *(x.dtype for x in inputs)))
+        if is_complex:
+            rule = complexes.rule_for(step.op, rule)
+        attrs = widening.attrs(named_attrs(step, _keyword_only(rule)), wider)
+        if is_complex:
+            lowered = complexes.lower(builder, step, rule, inputs, attrs)
+        else:
+            lowered = rule(builder, step, *inputs, **attrs)
+        made: list[Value | None]
         made = [lowered] if isinstance(lowered, Value) else [] if lowered is None else list(lowered)
-        for i, name in enumerate(step.outputs):
+        for i, (name, wanted) in enumerate(zip(step.outputs, kinds, strict=True)):
             value = made[i] if i < len(made) else None
-            wanted = self.program.specs[name].dtype.base
             if value is None and name in self._read:
                 raise Refusal(f"output {i} of {step.op} has no lowering to ONNX")
             if value is not None and value.dtype != wanted:
-                raise Refusal(f"output {i} of {step.op} would be {value.dtype}, not {wanted}")
+                if not wider:
+                    raise Refusal(f"output {i} of {step.op} would be {value.dtype}, not {wanted}")
+                made[i] = widening.output(builder, value, wanted, wider)
         return made
 
     def graph(self, steps: Iterable[int], inputs: Sequence[str], outputs: Sequence[str]) -> OnnxGraph:
@@ -152,12 +180,16 @@ class Lowering:
                 attrs = {key: _resolved(value, aliases) for key, value in node.attrs.items()}
                 taken = [aliases.get(name, name) for name in node.inputs]
                 nodes.append(OnnxNode(node.op, taken, list(node.outputs), attrs, node.domain))
-        named = [self.values[name] for name in (*inputs, *outputs)]
+        named = [pairs(self.values[name]) for name in (*inputs, *outputs)]
         for value in named:
-            known.setdefault(value.name, value)
+            if value.is_pairs or value.name not in known:
+                known[value.name] = value
             if value.tensor is not None:
                 constants.setdefault(value.name, value.tensor)
         ends = [aliases.get(self.values[name].name, self.values[name].name) for name in outputs]
+        for value, end in zip(named[len(inputs) :], ends, strict=True):
+            if value.is_pairs or end not in known:
+                known[end] = replace(value, name=end)
         return OnnxGraph([self.values[name].name for name in inputs], ends, nodes, constants, known)
 
     def is_alias(self, index: int) -> bool:
@@ -266,4 +298,4 @@ def _lower_body(program: Program, prefix: str, arguments: Sequence[Value]) -> On
 
 def type_known(dtype: DType) -> bool:
     """Whether values of a dtype can enter or leave ONNX Runtime."""
-    return dtype.base in ELEMENT_TYPES
+    return dtype.base in ELEMENT_TYPES or dtype.base in PARTS

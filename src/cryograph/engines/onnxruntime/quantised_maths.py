@@ -75,6 +75,8 @@ def conv2d(
 ) -> list[Value]:
     """What is added around the picture means zero."""
     ends = [scalar(g, end) for end in (min_x, max_x, min_w, max_w)]
+    if plain(Tfilter) != UINT8:
+        raise Refusal(f"{step.op} of {Tfilter} filters has no lowering to ONNX")
     if plain(out_type) != INT32 or list(dilations) != [1, 1, 1, 1] or strides[1] != strides[2]:
         raise Refusal(f"{step.op} with these strides, dilations or this result has no lowering to ONNX")
     layout = layout_of(b"NHWC", 2)

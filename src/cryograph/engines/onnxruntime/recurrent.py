@@ -16,7 +16,7 @@ from ...program.scans import SCAN
 from .builder import ABSENT, Builder, Table
 from .control import closed, emitted, items_of
 from .faults import RNN_LENGTHS, must_be_right
-from .values import OnnxGraph, Refusal, Value
+from .values import OnnxGraph, Refusal, Value, pairs
 
 
 def scan(
@@ -188,7 +188,7 @@ def _loop(
             [go_on.name, *round_.outputs],
             [*entering, *round_.nodes],
             {},
-            {**round_.known, **{value.name: value for value in entries}},
+            {**round_.known, **{value.name: pairs(value) for value in entries}},
         ),
     )
     results = [program.specs[name] for name in program.outputs]

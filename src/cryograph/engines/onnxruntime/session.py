@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from ...base.dtypes import FLOAT32
 from ...base.errors import RunError, UnsupportedError
 from ...base.tensors import Array, Tensor
 from .proto import model_proto
-from .values import OnnxGraph
+from .values import (
+    BFLOAT16,
+    ELEMENT_TYPES,
+    OnnxGraph,
+    OnnxNode,
+    Value,
+    joined_parts,
+    split_parts,
+)
 
 SLOWER = ("SkipLayerNormFusion",)
 """Optimisers of the runtime that make things worse: its kernel of a sum and a layer norm in one takes three times as
@@ -30,7 +39,9 @@ class SessionSettings:
 class Session:
     """One graph, ready to run. Calls may come from several threads at once.
 
-    Outputs that are inputs or constants of the graph are handed through without the runtime.
+    Outputs that are inputs or constants of the graph are handed through without the runtime. At the seam complex
+    numbers are viewed as the pairs that the graph has for them, and bfloat16, which the runtime's interface does not
+    know, is widened to float32; both come back as they were.
     """
 
     def __init__(self, graph: OnnxGraph, settings: SessionSettings | None = None) -> None:
@@ -47,18 +58,22 @@ class Session:
                 self._plan.append(wanted.index(name))
             elif name in graph.constants:
                 self._plan.append(len(wanted) + len(graph.inputs) + len(self._constants))
-                self._constants.append(graph.constants[name].numpy())
+                array = graph.constants[name].numpy()
+                self._constants.append(joined_parts(array) if graph.known[name].is_pairs else array)
             else:
                 self._plan.append(len(wanted) + graph.inputs.index(name))
-        self._wanted = wanted
         self._straight = self._plan == list(range(len(wanted)))
         self._kept: list[Any] = []
         self._run: Any = None
         used = {name for node in graph.nodes for name in _reads(node)}
         self._fed = [(i, name) for i, name in enumerate(graph.inputs) if name in used and name not in graph.constants]
+        self._enter = [(i, into) for i, name in self._fed if (into := entering(graph.known[name])) is not None]
+        self._leave = [(i, back) for i, name in enumerate(wanted) if (back := leaving(graph.known[name])) is not None]
         if wanted:
             fed = [name for _, name in self._fed]
-            part = OnnxGraph(fed, wanted, graph.nodes, graph.constants, graph.known)
+            part = widened(OnnxGraph(fed, wanted, graph.nodes, graph.constants, graph.known))
+            self._wanted = part.outputs
+            self._fed = [(i, name) for (i, _), name in zip(self._fed, part.inputs, strict=True)]
             self._session = self._make(runtime, part, settings or SessionSettings())
             self._run = self._session.run
 
@@ -72,7 +87,7 @@ class Session:
             options.add_session_config_entry("session.force_spinning_stop", "1")
         if external:
             # Views of the mapped file; the runtime reads from them as long as it has no packed form of its own.
-            values = [runtime.OrtValue.ortvalue_from_numpy(shared(tensor)) for tensor in external.values()]
+            values = [_ort_value(runtime, tensor) for tensor in external.values()]
             options.add_external_initializers(list(external), values)
             self._kept = [*values, *external.values()]
         errors = _errors()
@@ -88,14 +103,56 @@ class Session:
         if self._run is None:
             made: list[Array] = []
         else:
+            given = arrays
+            if self._enter:
+                given = list(arrays)
+                for i, turned in self._enter:
+                    given[i] = turned(given[i])
             try:
-                made = self._run(self._wanted, {name: arrays[i] for i, name in self._fed})
+                made = self._run(self._wanted, {name: given[i] for i, name in self._fed})
             except _errors() as error:
                 raise RunError(f"ONNX Runtime failed: {error}") from error
+            for i, back in self._leave:
+                made[i] = back(made[i])
         if self._straight:
             return made
         everything = [*made, *arrays, *self._constants]
         return [everything[at] for at in self._plan]
+
+
+def entering(value: Value) -> Callable[[Array], Array] | None:
+    """What is done to an array before the runtime gets it."""
+    if value.is_pairs:
+        return split_parts
+    return (lambda array: array.astype(np.float32)) if value.dtype == BFLOAT16 else None
+
+
+def leaving(value: Value) -> Callable[[Array], Array] | None:
+    """What is done to an array that the runtime gave."""
+    if value.is_pairs:
+        return joined_parts
+    return (lambda array: array.astype(BFLOAT16.numpy)) if value.dtype == BFLOAT16 else None
+
+
+def wide(name: str) -> str:
+    """What a bfloat16 value is called where it is float32, outside of the graph."""
+    return f"{name}~float32"
+
+
+def widened(graph: OnnxGraph) -> OnnxGraph:
+    """The graph with float32 where bfloat16 comes in or goes out."""
+    known = graph.known
+    narrow = {name for name in (*graph.inputs, *graph.outputs) if known[name].dtype == BFLOAT16}
+    if not narrow:
+        return graph
+    known = {**known, **{wide(name): Value(wide(name), FLOAT32, known[name].shape) for name in narrow}}
+    kinds = {dtype: {"to": ELEMENT_TYPES[dtype]} for dtype in (FLOAT32, BFLOAT16)}
+    before = [OnnxNode("Cast", [wide(name)], [name], kinds[BFLOAT16]) for name in graph.inputs if name in narrow]
+    after = [OnnxNode("Cast", [name], [wide(name)], kinds[FLOAT32]) for name in graph.outputs if name in narrow]
+    inputs, outputs = (
+        [wide(name) if name in narrow else name for name in names] for names in (graph.inputs, graph.outputs)
+    )
+    return OnnxGraph(inputs, outputs, [*before, *graph.nodes, *after], graph.constants, known)
 
 
 def _reads(node: Any) -> set[str]:
@@ -106,6 +163,14 @@ def _reads(node: Any) -> set[str]:
             for inner in value.nodes:
                 read |= _reads(inner)
     return read
+
+
+def _ort_value(runtime: Any, tensor: Tensor) -> Any:
+    """A view of a tensor for the runtime; the bits alone of what its interface does not know."""
+    array = shared(tensor)
+    if tensor.dtype == BFLOAT16:
+        return runtime.OrtValue.ortvalue_from_numpy_with_onnx_type(array.view(np.uint16), ELEMENT_TYPES[BFLOAT16])
+    return runtime.OrtValue.ortvalue_from_numpy(array)
 
 
 def shared(tensor: Tensor) -> Array:

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import numpy as np
+
 from ...base.dtypes import BOOL, FLOAT32, FLOAT64, INT32, INT64, UINT8, DType, dtype_of
 from ...base.errors import UnsupportedError
 from ...base.shapes import Shape
@@ -22,8 +24,15 @@ class Refusal(UnsupportedError):
     """Why a lowering cannot take a step; never leaves the engine but as the reason of an `Unsupported`."""
 
 
+COMPLEX64, COMPLEX128 = dtype_of("complex64"), dtype_of("complex128")
+FLOAT16, BFLOAT16 = dtype_of("float16"), dtype_of("bfloat16")
+
+PARTS: dict[DType, DType] = {COMPLEX64: FLOAT32, COMPLEX128: FLOAT64}
+"""Complex numbers, which ONNX Runtime does not have, are pairs of these in a last dimension of two: real, imaginary.
+Lowerings see a Value of the complex dtype and of its shape; `pairs` gives the tensor under the same name."""
+
 # DType, ONNX's number of the element type, ONNX Runtime's name of the tensor type. Others do not enter this engine:
-# strings are UTF-8 there and bytes here, complex numbers and quantised kinds have no kernels.
+# strings are UTF-8 there and bytes here, quantised kinds have no kernels, and complex numbers are pairs (see `PARTS`).
 _TYPES: tuple[tuple[DType, int, str], ...] = (
     (FLOAT32, 1, "tensor(float)"),
     (UINT8, 2, "tensor(uint8)"),
@@ -37,6 +46,7 @@ _TYPES: tuple[tuple[DType, int, str], ...] = (
     (FLOAT64, 11, "tensor(double)"),
     (dtype_of("uint32"), 12, "tensor(uint32)"),
     (dtype_of("uint64"), 13, "tensor(uint64)"),
+    (BFLOAT16, 16, "tensor(bfloat16)"),
 )
 ELEMENT_TYPES: dict[DType, int] = {dtype: number for dtype, number, _ in _TYPES}
 TYPE_NAMES: dict[DType, str] = {dtype: name for dtype, _, name in _TYPES}
@@ -70,7 +80,8 @@ class Items:
 class Value:
     """One value: its name in the ONNX graph, what is known of it, and its tensor when it is a constant.
 
-    A list is a scalar of dtype variant, with `items`; in ONNX it is a sequence.
+    A list is a scalar of dtype variant, with `items`; in ONNX it is a sequence. `is_pairs` marks a tensor of floats
+    that holds complex numbers: outside of the graph it is one.
     """
 
     name: str
@@ -78,6 +89,7 @@ class Value:
     shape: Shape = None
     tensor: Tensor | None = None
     items: Items | None = None
+    is_pairs: bool = False
 
     @property
     def rank(self) -> int:
@@ -94,6 +106,28 @@ class Value:
     def array(self) -> Array | None:
         """The values of a constant, None for any other value."""
         return None if self.tensor is None else self.tensor.numpy()
+
+
+def pairs(x: Value) -> Value:
+    """What the ONNX graph has for a value: floats in pairs for complex numbers, any other value itself."""
+    part = PARTS.get(x.dtype)
+    if part is None or x.items is not None:
+        return x
+    tensor = None if x.array is None else Tensor.of(split_parts(x.array), part)
+    return Value(x.name, part, None if x.shape is None else (*x.shape, 2), tensor, is_pairs=True)
+
+
+def split_parts(array: Array) -> Array:
+    """An array of complex numbers as pairs in a further dimension: a view, where it is contiguous."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    return flat.view(flat.real.dtype).reshape(*array.shape, 2)
+
+
+def joined_parts(array: Array) -> Array:
+    """The complex numbers of pairs: a view, where they are contiguous."""
+    flat = np.ascontiguousarray(array).reshape(-1)
+    kind = np.complex64 if flat.dtype == np.float32 else np.complex128
+    return flat.view(kind).reshape(array.shape[:-1])
 
 
 @dataclass(slots=True)

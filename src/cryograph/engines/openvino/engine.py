@@ -17,6 +17,7 @@ from ..engine import Runner, Unsupported
 from ..onnxruntime.engine import unsupported
 from ..onnxruntime.file import lowered_whole, message
 from ..onnxruntime.lower import Lowering
+from ..onnxruntime.session import entering, leaving, wide, widened
 from ..onnxruntime.values import OnnxGraph
 
 
@@ -42,7 +43,7 @@ class OpenVino:
             raise UnsupportedError("The program computes nothing that OpenVINO could be given.")
         try:
             core = openvino.Core()
-            model = core.read_model(model=message(_computed(graph)))
+            model = core.read_model(model=message(widened(_computed(graph))))
             hints = {"PERFORMANCE_HINT": "LATENCY", "INFERENCE_PRECISION_HINT": "f32"}
             compiled = core.compile_model(model, "CPU", hints)
         except RuntimeError as error:
@@ -72,17 +73,28 @@ class _Compiled:
         if request is None:
             request = self._local.request = self._compiled.create_infer_request()
         given = dict(zip(self._graph.inputs, arrays, strict=True))
-        feeds = {name: np.ascontiguousarray(array) for name, array in given.items() if name in self._fed}
+        feeds = {}
+        for name, array in given.items():
+            into = entering(self._graph.known[name])
+            port = name if into is None or name in self._fed else wide(name)
+            if port in self._fed:
+                feeds[port] = np.ascontiguousarray(array if into is None else into(array))
         try:
             made = request.infer(feeds)
         except RuntimeError as error:
             raise RunError(f"OpenVINO failed: {_first_lines(error)}") from error
         answers = []
         for name in self._graph.outputs:
-            if name in self._places:
-                answers.append(np.array(made[self._places[name]]))
+            back = leaving(self._graph.known[name])
+            place = self._places.get(name, self._places.get(wide(name)))
+            if place is not None:
+                answer = np.array(made[place])
+            elif name in given:
+                answers.append(given[name])
+                continue
             else:
-                answers.append(given[name] if name in given else self._graph.constants[name].numpy())
+                answer = self._graph.constants[name].numpy()
+            answers.append(answer if back is None else back(answer))
         return answers
 
 
