@@ -7,6 +7,7 @@ import pytest
 
 from cryograph.base.dtypes import dtype_of
 from cryograph.base.errors import RunError
+from cryograph.engines.numpy.candidates import reserved_in
 from cryograph.engines.numpy.engine import Numpy
 from tests.support.op_cases import Array, Case, D, F, L, case, feeds_of, ivec, program_of
 
@@ -65,3 +66,21 @@ def test_more_classes_than_can_be_learned_are_refused() -> None:
                  range_max=2**31 - 1, seed=3)  # fmt: skip
     with pytest.raises(RunError, match="too many to learn"):
         run(asked)
+
+
+@pytest.mark.parametrize("attrs", [
+    {"num_reserved_ids": 1 << 60, "range_max": 1 << 60},
+    {"num_reserved_ids": 1 << 60, "range_max": 5, "num_shards": 2, "shard": 1},
+])  # fmt: skip
+def test_more_ids_than_fit_are_refused_before_they_are_counted(attrs: dict[str, int]) -> None:
+    asked = case("FixedUnigramCandidateSampler", np.zeros((1, 1), L), num_true=1, num_sampled=2, unique=True, seed=3,
+                 unigrams=[1.0], **attrs)  # fmt: skip
+    with pytest.raises(RunError, match="ids are reserved"):
+        run(asked)
+
+
+def test_the_ids_of_a_shard_are_counted() -> None:
+    for ids in range(9):
+        for shards in range(1, 5):
+            for shard in range(6):
+                assert reserved_in(ids, shards, shard) == sum(n % shards == shard for n in range(ids))

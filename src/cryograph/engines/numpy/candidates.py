@@ -19,7 +19,7 @@ from .random import uniform
 from .streams import first_fair
 
 MAX_TRIES = 1 << 26
-"""The most classes that are drawn to find as many different ones as are wanted."""
+"""The most classes that are drawn to find as many different ones as are wanted, and the most that are given."""
 MAX_LEARNED = 2**31 - 1
 """Samplers that learn take fewer classes than this."""
 
@@ -167,9 +167,14 @@ def _by_table(words: Array, chances: Array, other: Array) -> Array:
     return np.where(mine, hit, other[hit])
 
 
+def reserved_in(ids: int, shards: int, shard: int) -> int:
+    """How many of the first `ids` ids belong to a shard: every `shards`-th one from `shard` on."""
+    return max(0, -(-(ids - shard) // shards)) if shard < shards else 0
+
+
 def _weights(unigrams: list[float], distortion: float, num_reserved_ids: int, num_shards: int, shard: int) -> Array:
     """The weight of each class of a shard; those of reserved ids are 0."""
-    reserved = sum(n % num_shards == shard for n in range(num_reserved_ids))
+    reserved = reserved_in(num_reserved_ids, num_shards, shard)
     given = np.array(unigrams, np.float32)
     mine = (np.arange(len(given)) + reserved) % num_shards == shard  # counted from the reserved ids of this shard
     made = np.power(given[mine].astype(np.float64), np.float64(np.float32(distortion))).astype(np.float32)
@@ -195,8 +200,9 @@ def _fixed(
     """By the weights in an attribute. Those of a file (`vocab_file`) are not read."""
     if not unigrams:
         raise RunError("neither a file nor a list of weights (unigrams) was given")
-    if num_reserved_ids > range_max * num_shards + num_shards:
-        raise RunError(f"{num_reserved_ids} ids are reserved of {range_max} classes")
+    reserved = reserved_in(num_reserved_ids, num_shards, shard)
+    if reserved > min(range_max, MAX_TRIES):
+        raise RunError(f"{reserved} ids are reserved of {range_max} classes; up to {MAX_TRIES} are taken")
     weights = _weights(unigrams, distortion, num_reserved_ids, num_shards, shard)
     if len(weights) != range_max:
         raise RunError(f"{len(weights)} weights were given for {range_max} classes")
@@ -213,6 +219,8 @@ def _all(
 ) -> Sampled:
     """Every class, once."""
     _check(classes, num_true, num_sampled)
+    if num_sampled > MAX_TRIES:
+        raise RunError(f"{num_sampled} classes were asked for; up to {MAX_TRIES} are taken")
     ones = np.ones(num_sampled, np.float32)
     return np.arange(num_sampled), np.ones(classes.shape, np.float32), ones
 

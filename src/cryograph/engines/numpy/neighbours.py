@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 
 from ...base.errors import RunError
@@ -69,7 +71,7 @@ def _seeding(ctx: Context, points: Array, num_to_sample: Array, seed: Array, num
     halves = np.float32(0.5) * np.square(points).sum(1)
     reader = Reader(Philox(int(seed) & _ALL, 0))
     near = np.full(len(points), np.inf, np.float32)
-    taken: list[int] = []
+    taken: dict[int, None] = {}
     for _ in range(wanted):
         sums = np.cumsum(near)
         best, least, chosen = near, np.float32(np.inf), 0
@@ -79,11 +81,11 @@ def _seeding(ctx: Context, points: Array, num_to_sample: Array, seed: Array, num
             if retries == 0 or nearer.sum() < least:
                 best, least, chosen = nearer, nearer.sum(), place
         near = best
-        taken.append(chosen)
-    return points[taken]
+        taken[chosen] = None
+    return points[list(taken)]
 
 
-def _apart(reader: Reader, sums: Array, taken: list[int]) -> int:
+def _apart(reader: Reader, sums: Array, taken: Collection[int]) -> int:
     """A point that is not taken yet, by the sums of the distances."""
     count = len(sums)
     if not taken:
