@@ -61,7 +61,21 @@ def draw(scope: Scope, op: Op, inputs: Sequence[str], holder: Holder) -> None:
 DRAW = "cryograph.Draw"
 """A step of the op `op` with the attributes `said`: it takes the generator first, and gives the new one first."""
 
-KEEPING = frozenset({"Multinomial", "RandomShuffle"})
+KEEPING = frozenset(
+    {
+        "AllCandidateSampler",
+        "FixedUnigramCandidateSampler",
+        "LogUniformCandidateSampler",
+        "Multinomial",
+        "ParameterizedTruncatedNormal",
+        "RandomGamma",
+        "RandomPoissonV2",
+        "RandomShuffle",
+        "SampleDistortedBoundingBox",
+        "SampleDistortedBoundingBoxV2",
+        "UniformCandidateSampler",
+    }
+)
 """Further ops whose kernels keep a generator from run to run."""
 
 FORMS: dict[str, str] = {

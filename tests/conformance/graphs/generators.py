@@ -65,3 +65,47 @@ def numbers_of_a_loop() -> Built:
 def dropped_out() -> Built:
     x, rate = v1.placeholder(tf.float32, [None, 2]), v1.placeholder(tf.float32, [])
     return [x, rate], [v1.nn.dropout(x, rate=rate, seed=4), v1.nn.dropout(x, rate=0.5)]
+
+
+@recipe([[[3], [0.5, 2.0]], [[2, 2], [1.5]], [[0], [1.0]], [[4], [0.7, 9.0, 30.0]]], tolerance=4e-6)
+def gamma_and_poisson() -> Built:
+    shape, rate = v1.placeholder(tf.int32, [None]), v1.placeholder(tf.float32, [None])
+    return [shape, rate], [
+        raw.RandomGamma(shape=shape, alpha=rate, **SEEDS),
+        raw.RandomPoissonV2(shape=shape, rate=rate, dtype=tf.int64, seed=-4),
+    ]
+
+
+@recipe([[[2, 3]], [[1, 5]], [[3, 1]], [[2, 3]]], tolerance=4e-6)
+def truncated_with_parameters() -> Built:
+    shape = v1.placeholder(tf.int32, [None])
+    said = {"means": 0.5, "stdevs": 2.0, "minvals": -1.0, "maxvals": 1.5}
+    by_row = {**said, "means": tf.fill(shape[:1], 0.25)}
+    return [shape], [
+        raw.ParameterizedTruncatedNormal(shape=shape, **said, **SEEDS),
+        raw.ParameterizedTruncatedNormal(shape=shape, **by_row, **SEEDS),
+    ]
+
+
+@recipe([[[50, 60, 3]], [[50, 60, 3]], [[70, 30, 1]]], tolerance=2e-6)
+def boxes_in_pictures() -> Built:
+    size = v1.placeholder(tf.int32, [3])
+    boxes = tf.constant([[[0.1, 0.2, 0.7, 0.9]]])
+    how = {"image_size": size, "bounding_boxes": boxes}
+    found = raw.SampleDistortedBoundingBoxV2(**how, min_object_covered=0.1, max_attempts=7, **SEEDS)
+    return [size], [*found, *raw.SampleDistortedBoundingBox(**how, seed=4)]
+
+
+@recipe([[[[1], [3]]], [[[0], [9]]], [[[4]]]], tolerance=4e-6)
+def candidates() -> Built:
+    classes = v1.placeholder(tf.int64, [None, 1])
+    said = {"true_classes": classes, "num_true": 1, **SEEDS}
+    outputs: list[Any] = []
+    for unique in (False, True):
+        outputs += raw.UniformCandidateSampler(**said, num_sampled=4, unique=unique, range_max=10)
+        outputs += raw.LogUniformCandidateSampler(**said, num_sampled=3, unique=unique, range_max=50)
+        weights = [1.0, 2.0, 5.0, 3.0, 1.0, 1.0, 4.0, 2.0, 1.0, 1.0]
+        outputs += raw.FixedUnigramCandidateSampler(
+            **said, num_sampled=4, unique=unique, range_max=10, unigrams=weights
+        )
+    return [classes], outputs

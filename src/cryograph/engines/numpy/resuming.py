@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from ...program.generators import DRAW
 from . import rules
 from .context import Context, Rule, parameters
 from .draws import KEPT
+from .truncated import MAX_MISSES, ROW
 
 _ALL = (1 << 64) - 1
 Reserved = Callable[[Sequence[Array], Mapping[str, Any]], int]
@@ -32,6 +34,29 @@ def _shuffled(inputs: Sequence[Array], said: Mapping[str, Any]) -> int:
     return max(-(-(count - 1) // 4), 0)
 
 
+def _each_for(inputs: Sequence[Array], said: Mapping[str, Any]) -> int:
+    """Some numbers for each parameter, each of which may be drawn again."""
+    shape, parameter = inputs
+    return int(prod(shape.tolist())) * parameter.size * KEPT
+
+
+def _truncated(inputs: Sequence[Array], said: Mapping[str, Any]) -> int:
+    """Pairs of numbers that may be drawn again a thousand times, for each row of numbers."""
+    sizes = inputs[0].tolist()
+    rows, each = sizes[0], prod(sizes[1:])
+    if all(parameter.size == 1 for parameter in inputs[1:]):
+        rows, each = -(-rows * each // ROW), ROW
+    return int(rows * 2 * MAX_MISSES * (each + 3) // 4)
+
+
+def _attempts(inputs: Sequence[Array], said: Mapping[str, Any]) -> int:
+    return int(said["max_attempts"])
+
+
+def _sampled(inputs: Sequence[Array], said: Mapping[str, Any]) -> int:
+    return int(said["num_sampled"]) * 2048 // 4
+
+
 def _draw(ctx: Context, state: Array, *inputs: Array, op: str, said: Mapping[str, Any]) -> tuple[Array, ...]:
     low, high, key = (int(n) & _ALL for n in state)
     rule = rules.RULES[op]
@@ -46,8 +71,17 @@ def _draw(ctx: Context, state: Array, *inputs: Array, op: str, said: Mapping[str
 
 
 RESERVED: dict[str, Reserved] = {
+    "AllCandidateSampler": _sampled,
+    "FixedUnigramCandidateSampler": _sampled,
+    "LogUniformCandidateSampler": _sampled,
     "Multinomial": _choices,
+    "ParameterizedTruncatedNormal": _truncated,
+    "RandomGamma": _each_for,
+    "RandomPoissonV2": _each_for,
     "RandomShuffle": _shuffled,
+    "SampleDistortedBoundingBox": _attempts,
+    "SampleDistortedBoundingBoxV2": _attempts,
+    "UniformCandidateSampler": _sampled,
 }
 
 RULES: dict[str, Rule] = {DRAW: _draw}
