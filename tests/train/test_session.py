@@ -191,6 +191,13 @@ def test_what_is_kept_ready_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
         assert s.run("v") == 4
 
 
+def test_a_session_says_what_it_holds(bare: cg.Model) -> None:
+    with bare.session() as s:
+        assert "(17 variables, 17 without a value), 0 kinds of runs ready" in repr(s)
+        s.run("init")
+        assert "(17 variables), 1 kinds of runs ready" in repr(s)
+
+
 def test_a_closed_session_runs_nothing() -> None:
     s = counter().session()
     s.run("init")

@@ -3,7 +3,7 @@
 1. A SavedModel names an operation that is run after loading (`__saved_model_init_op`, or the collections of old); a
    MetaGraph one for local variables, which checkpoints do not hold.
 2. A variable has an initialiser: its VariableDef names it, or it is the assignment that its scope holds (`w/Assign`).
-3. A table whose contents are no constants has an operation that fills it.
+3. A table whose contents are no constants has an operation that fills it; one that a checkpoint holds is restored.
 """
 
 from __future__ import annotations
@@ -11,13 +11,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from ..base.errors import GraphError
+from ..formats.state import has_checkpoint
+from ..graph.calls import find_ops
 from ..graph.document import Document, Variable
 from ..graph.node import Port
+from ..graph.walks import ancestors
 from ..program.program import State
 from ..transforms.tables import table_initializers
 
 INIT_SIGNATURE = "__saved_model_init_op"
 INIT_COLLECTIONS = ("saved_model_main_op", "legacy_init_op", "local_init_op")
+IMPORTS = frozenset({"LookupTableImport", "LookupTableImportV2"})
 ASSIGNMENTS = frozenset({"Assign", "AssignVariableOp"})
 
 
@@ -35,6 +39,17 @@ def starting(document: Document) -> list[str]:
         if collection is not None and collection.kind == "node_list":
             found.update((Port.parse(value).node, None) for value in collection.values)
     return [name for name in found if name in document.graph]
+
+
+def restoring_tables(document: Document) -> str:
+    """The node that restores tables from a checkpoint, which a session does when it starts; empty where there is none
+    or no checkpoint. Variables have their values then already."""
+    operation = Port.parse(document.meta.saver_def.restore_op_name).node
+    graph = document.graph
+    if not operation or operation not in graph or not document.weights or not has_checkpoint(document.weights):
+        return ""
+    imports = {root.name for _, root, _ in find_ops(graph, IMPORTS)}
+    return operation if imports and imports & ancestors(graph, [operation]) else ""
 
 
 def initialisers(document: Document, names: Iterable[str]) -> list[str]:

@@ -20,7 +20,7 @@ from ..graph.node import Port
 from ..program.program import State
 from .compiling import Compiled, compiled
 from .fetching import key_of, nested, resolved
-from .initialising import fillers, initialisers, starting
+from .initialising import fillers, initialisers, restoring_tables, starting
 from .iterators import Iterators, without_making
 from .saving import Saving
 from .store import Store
@@ -62,6 +62,9 @@ class Session:
         self._saving = Saving(document, self._store, self.run, self.compute)
         self._iterators = Iterators(document, self._spawn)
         if initialize:
+            restoring = restoring_tables(document)
+            if restoring:
+                self.run(f"^{restoring}", {document.meta.saver_def.filename_tensor_name: document.weights})
             for name in starting(document):
                 self.run(f"^{name}")
 
@@ -147,6 +150,12 @@ class Session:
         with self._lock:
             self._ready.clear()
         self._store = Store()
+
+    def __repr__(self) -> str:
+        names = self._document.variables
+        empty = sum(not self._store.holds(name) for name in names)
+        state = f"{len(names)} variables" + (f", {empty} without a value" if empty else "")
+        return f"<Session of {self._document.source or 'a model'} ({state}), {len(self._ready)} kinds of runs ready>"
 
     def __enter__(self) -> Session:
         return self

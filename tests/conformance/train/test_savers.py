@@ -135,6 +135,7 @@ def test_tables_are_saved_with_the_variables(folder: Path) -> None:
             session.run(inserted, {keys: ["7", "8"]})
             prefix = saver.save(session, str(folder / "theirs" / "model"))
             with cg.load(f"{prefix}.meta").session("numpy") as ours:
+                assert ours.run(found.name, {keys.name: ["8", "9"]}).tolist() == [8, -1]
                 ours.restore(prefix)
                 assert ours.run(found.name, {keys.name: ["8", "9"]}).tolist() == [8, -1]
                 ours.run(inserted.name, {keys.name: ["9"]})

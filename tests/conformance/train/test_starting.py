@@ -123,3 +123,34 @@ def test_a_step_that_tf2_saved_is_run(tmp_path: Path) -> None:
     tf.train.Checkpoint(w=fresh.w, count=fresh.count).restore(path).expect_partial()
     np.testing.assert_allclose(fresh.w, theirs.w, rtol=1e-5)
     assert int(fresh.count) == 5
+
+
+class Words(tf.Module):
+    """A table of TF2 that its checkpoint holds."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.table = tf.lookup.experimental.MutableHashTable(tf.string, tf.int64, -1)
+        self.seen = tf.Variable(0, dtype=tf.int64)
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def find(self, words: Any) -> dict[str, Any]:
+        return {"found": self.table.lookup(words)}
+
+    @tf.function(input_signature=[tf.TensorSpec([None], tf.string)])
+    def add(self, words: Any) -> dict[str, Any]:
+        self.table.insert(words, tf.cast(tf.strings.length(words), tf.int64))
+        return {"size": self.table.size()}
+
+
+def test_a_table_of_a_checkpoint_is_restored(tmp_path: Path) -> None:
+    theirs = Words()
+    theirs.table.insert(["a", "b"], tf.constant([7, 8], tf.int64))
+    tf.saved_model.save(theirs, str(tmp_path), signatures={"find": theirs.find, "add": theirs.add})
+    model = cg.load(tmp_path)
+    find, add = model.signature("find"), model.signature("add")
+    words = {find.inputs["words"].tensor: ["b", "three", "a"]}
+    with model.session("numpy") as ours:
+        assert ours.run(find.outputs["found"].tensor, words).tolist() == [8, -1, 7]
+        assert ours.run(add.outputs["size"].tensor, {add.inputs["words"].tensor: ["three"]}) == 3
+        assert ours.run(find.outputs["found"].tensor, words).tolist() == [8, 5, 7]
