@@ -33,10 +33,11 @@ def fused_batch_norm(
     moments of the batch. Reserved outputs are those of TensorFlow's CPU kernel."""
     layout = layout_of(data_format, _spatial_dims(data_format))
     eps = float(np.float32(epsilon))
+    nothing = g.const(np.zeros(0), FLOAT32)
     if not is_training:
         entered = layout.enter(g, x)
         made = g.op("BatchNormalization", entered, scale, offset, mean, variance, epsilon=eps, shape=entered.shape)
-        return [layout.leave(g, made), mean, variance, mean, variance, None]
+        return [layout.leave(g, made), mean, variance, mean, variance, nothing]
     if x.dtype != FLOAT32:
         raise Refusal("batch norm in training has a lowering for float32 only")
     axes = [axis for axis in range(layout.n + 2) if axis != layout.channel]
@@ -62,7 +63,7 @@ def fused_batch_norm(
         keep, take = g.like(1 - exponential_avg_factor, x), g.like(exponential_avg_factor, x)
         new_mean = g.binary("Add", g.binary("Mul", mean, keep), g.binary("Mul", batch_mean, take))
         new_variance = g.binary("Add", g.binary("Mul", variance, keep), g.binary("Mul", sample_variance, take))
-    return [made, new_mean, new_variance, batch_mean, batch_variance, None]
+    return [made, new_mean, new_variance, batch_mean, batch_variance, nothing]
 
 
 def batch_norm_global(

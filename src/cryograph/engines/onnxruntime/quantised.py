@@ -208,8 +208,11 @@ def requantize(
 
 def _used_range(g: Builder, x: Value, low: Value, high: Value, kind: DType) -> tuple[Value, Value]:
     """The smallest range that holds all numbers, and whose lower end is not above zero."""
-    if x.shape is None or not all(x.shape):
+    if x.shape is None or 0 in x.shape:
         raise Refusal("the range of numbers that may be none is not known")
+    if None in x.shape:
+        none = same(g, g.op("Size", x, dtype=INT64, shape=()), g.const(0, INT64))
+        low = sure(g, low, none)
     axes = g.ints(list(range(x.rank)))
     least, most = (
         meaning(g, g.op(op, x, axes, keepdims=0, shape=()), low, high, kind) for op in ("ReduceMin", "ReduceMax")

@@ -233,8 +233,8 @@ def concat(g: Builder, step: Step, axis: Value, *parts: Value, T: DType) -> list
 
 def _plane(g: Builder, x: Value, ksize: list[int], strides: list[int]) -> tuple[list[int], list[int]]:
     layout = layout_of(b"NHWC", 2)
-    if x.rank != 4 or x.shape is None or None in x.shape or 0 in x.shape or x.dtype not in (UINT8, INT8):
-        raise Refusal("a pool of quantised numbers needs bytes of a known shape")
+    if x.rank != 4 or x.shape is None or 0 in x.shape or x.dtype not in (UINT8, INT8):
+        raise Refusal("a pool of quantised numbers takes bytes, four dimensions of them")
     return layout.pick(ksize, "ksize"), layout.pick(strides, "strides")
 
 
@@ -270,6 +270,8 @@ def average_pool(
     """Sums as a convolution by ones, of one channel, over how many numbers are inside; towards zero."""
     layout = layout_of(b"NHWC", 2)
     kernel, steps = _plane(g, x, ksize, strides)
+    if x.shape is None or None in x.shape:
+        raise Refusal("an average of quantised numbers needs a known shape")
     space = [x.size(axis) or 0 for axis in layout.spatial]
     begins, ends = pads_of(layout, space, kernel, steps, padding, ())
     out = [(n + a + b - k) // s + 1 for n, a, b, k, s in zip(space, begins, ends, kernel, steps, strict=True)]
