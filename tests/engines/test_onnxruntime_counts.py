@@ -134,6 +134,15 @@ LEAST = {
     "UnsortedSegmentMax": 9,
     "UnsortedSegmentMin": 9,
     "UnsortedSegmentSum": 9,
+    "XlaConv": 18,
+    "XlaConvV2": 1,
+    "XlaDot": 8,
+    "XlaDotV2": 2,
+    "XlaDynamicSlice": 22,
+    "XlaDynamicUpdateSlice": 20,
+    "XlaEinsum": 4,
+    "XlaGather": 10,
+    "XlaPad": 27,
 }
 
 

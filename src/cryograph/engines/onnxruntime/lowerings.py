@@ -42,6 +42,7 @@ from . import (
     special,
     spectra,
     states,
+    xla,
 )
 from .builder import Table
 
@@ -85,6 +86,7 @@ FAMILIES = (
     special,
     spectra,
     states,
+    xla,
 )
 
 LOWERINGS: Table = {op: lowering for family in FAMILIES for op, lowering in family.LOWERINGS.items()}
