@@ -61,7 +61,17 @@ AREAS: dict[str, tuple[str, tuple[str, ...]]] = {
     ),
     "random": (
         "Random numbers",
-        ("candidates", "distributions", "permutations", "random", "random_state", "sobol", "stateless", "truncated"),
+        (
+            "candidates",
+            "distributions",
+            "permutations",
+            "random",
+            "random_state",
+            "sobol",
+            "stateless",
+            "truncated",
+            "xla_random",
+        ),
     ),
     "training": (
         "Gradients and optimizers",

@@ -152,6 +152,10 @@ def _broadcast_helper(call: Call) -> Result:
     return [tuple(made), large] if small is left else [large, tuple(made)]
 
 
+def _random_bits(call: Call) -> Result:
+    return [call.shape(1), call.dims(2)]
+
+
 def _eig(call: Call) -> Result:
     shape = call.at_least(0, 2)
     return [None if shape is None else shape[:-1], shape]
@@ -178,6 +182,7 @@ INFER: dict[str, Rule] = {
     "XlaKeyValueSort": like(0, 1),
     "XlaPad": _pad,
     "XlaReduceWindow": _reduce_window,
+    "XlaRngBitGenerator": _random_bits,
     "XlaSelfAdjointEig": _eig,
     "XlaSetDynamicDimensionSize": _set_size,
     "XlaSvd": _svd,

@@ -187,4 +187,20 @@ def others() -> Iterator[Case]:
                tolerance=1e-5)  # fmt: skip
 
 
-CASES: list[Case] = [*pads(), *boxes(), *gathers(), *products(), *convolutions(), *others()]
+def random_bits() -> Iterator[Case]:
+    states = (
+        (1, (123, 7, 9)),
+        (1, (2**40 + 5, 2**64 - 2, 3)),
+        (2, (123, 7)),
+        (2, (2**33 + 1, 2**64 - 3)),
+        (3, (4, 5, 6)),
+    )
+    for algorithm, state in states:
+        for kind in ("uint32", "uint64", "uint8"):
+            for shape in ((9,), (2, 3, 4), (3, 4, 2), (5, 3, 3), (1, 3), (0,), ()):
+                yield case("XlaRngBitGenerator", N(algorithm), np.array(state, np.uint64), np.array(shape, N),
+                           dtype=dtype_of(kind))  # fmt: skip
+    yield refusal("XlaRngBitGenerator", N(7), np.array([1, 2], np.uint64), ivec(3), dtype=dtype_of("uint32"))
+
+
+CASES: list[Case] = [*pads(), *boxes(), *gathers(), *products(), *convolutions(), *others(), *random_bits()]

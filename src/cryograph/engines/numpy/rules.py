@@ -96,6 +96,7 @@ FAMILIES: tuple[str, ...] = (
     "xla_bodies",
     "xla_maths",
     "xla_moves",
+    "xla_random",
 )
 """The files of this folder that have a table RULES; no op stands in two of them."""
 
