@@ -76,7 +76,15 @@ AREAS: dict[str, tuple[str, tuple[str, ...]]] = {
     "training": (
         "Gradients and optimizers",
         (
-            *("filter_grads", "image_grads", "norm_grads", "pool_grads", "recurrent_grads", "segment_grads"),
+            *(
+                "filter_grads",
+                "image_grads",
+                "norm_grads",
+                "pool_grads",
+                "recurrent_grads",
+                "segment_grads",
+                "cudnn_grads",
+            ),
             *("fractional_pools", "optimizers", "losses", "ctc", "beams"),
         ),
     ),

@@ -12,9 +12,6 @@ _REASONS: dict[str, tuple[str, ...]] = {
         *("GetMinibatchSplitsWithPhysicalReplica", "GetMinibatchesInCsrWithPhysicalReplica"),
         *("GetStatsFromListOfSparseCoreCooTensors", "SortListOfSparseCoreCooTensors", "StoreMinibatchStatisticsInFdo"),
     ),
-    "takes what a GPU kept on the way forth, in a form that only cuDNN knows": (
-        *("CudnnRNNBackprop", "CudnnRNNBackpropV2", "CudnnRNNBackpropV3"),
-    ),
     "asks a store of boosted trees, which TensorFlow 2.21 has no kernels to fill": (
         *("IsBoostedTreesEnsembleInitialized", "IsBoostedTreesQuantileStreamResourceInitialized"),
     ),

@@ -70,18 +70,29 @@ def ask_layers(case: Case) -> list[Array] | Refused:
 
 def _layers(case: Case) -> list[Array]:
     x, h, c, _, *rest = case.inputs
+    values, ends, _, _ = _run(case, *map(tf.constant, (x, h, c)), rest[0] if rest else None)
+    cells = ends[1] if case.attrs.get("rnn_mode", "lstm") == "lstm" else np.zeros((), x.dtype)
+    kept = [np.zeros(0, x.dtype), np.zeros(0, np.int8)]
+    return [np.asarray(values), np.asarray(ends[0]), np.asarray(cells), *kept[: 1 if case.op == "CudnnRNN" else 2]]
+
+
+def _run(case: Case, x: Any, h: Any, c: Any, lengths: Array | None) -> tuple[Any, list[Any], list[Any], list[Any]]:
+    """Results, the states at the end, the layers, and the matrices and biases that they were given."""
     mode = case.attrs.get("rnn_mode", "lstm")
-    time_major = case.attrs.get("time_major", True)
-    if time_major:
-        x = x.swapaxes(0, 1)
-    else:
-        h, c = h.swapaxes(0, 1), (c.swapaxes(0, 1) if c.ndim == 3 else c)
-    lengths = rest[0] if rest else np.full(len(x), x.shape[1], np.int32)
+    turn = not case.attrs.get("time_major", True)
+
+    def turned(part: Any) -> Any:
+        return tf.transpose(part, [1, 0, 2])
+
+    x = x if turn else turned(x)
+    h, c = (turned(part) if turn and part.shape.rank == 3 else part for part in (h, c))
+    if lengths is None:
+        lengths = np.full(x.shape[0], x.shape[1], np.int32)
     both = 2 if case.attrs.get("direction") == "bidirectional" else 1
     layers, units = h.shape[0] // both, h.shape[2]
     count = GATES[mode]
     matrices, biases = parts(case, layers, units, x.shape[2])
-    values, ends = tf.constant(x), []
+    values, ends, used = x, [], []
     for layer in range(layers):
         made = []
         for side in range(both):
@@ -91,22 +102,45 @@ def _layers(case: Case) -> list[Array]:
             read = tf.reverse_sequence(values, lengths, seq_axis=1, batch_axis=0) if side else values
             made_layer.build(read.shape)
             made_layer.set_weights(weights)
+            used.append(made_layer)
             start = [h[number], c[number]] if mode == "lstm" else [h[number]]
             mask = tf.sequence_mask(lengths, x.shape[1])
-            out, *last = made_layer(read, mask=mask, initial_state=[tf.constant(part) for part in start])
+            out, *last = made_layer(read, mask=mask, initial_state=start)
             out = tf.where(mask[..., None], out, tf.zeros_like(out))
             made.append(tf.reverse_sequence(out, lengths, seq_axis=1, batch_axis=0) if side else out)
             ends.append(last)
         values = tf.concat(made, -1)
-    states = [np.stack([end[n].numpy() for end in ends]) for n in range(len(ends[0]))]
-    result = values.numpy()
-    if time_major:
-        result = result.swapaxes(0, 1)
-    else:
-        states = [part.swapaxes(0, 1) for part in states]
-    cells = states[1] if mode == "lstm" else np.zeros((), x.dtype)
-    kept = [np.zeros(0, x.dtype), np.zeros(0, np.int8)]
-    return [result, states[0], cells, *kept[: 1 if case.op == "CudnnRNN" else 2]]
+    states = [tf.stack([end[n] for end in ends]) for n in range(len(ends[0]))]
+    return (values if turn else turned(values)), [turned(s) if turn else s for s in states], used, [matrices, biases]
+
+
+def ask_gradients(case: Case) -> list[Array] | Refused:
+    """CudnnRNNBackprop and its kin: Keras's layers, differentiated by TensorFlow."""
+    x, h, c, _, *rest = case.inputs
+    lengths = rest.pop(0) if case.op == "CudnnRNNBackpropV3" else None
+    sent = rest[3:6]
+    mode = case.attrs.get("rnn_mode", "lstm")
+    given = [tf.constant(part) for part in (x, h, c)]
+    try:
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(given)
+            values, ends, used, _ = _run(case, *given, lengths)
+            loss = sum(tf.reduce_sum(a * b) for a, b in zip([values, *ends], sent, strict=False))
+    except (ValueError, tf.errors.OpError) as error:
+        return Refused(str(error))
+    found = [tape.gradient(loss, part) for part in given]
+    matrices, biases = [], []
+    back = np.argsort(OF_KERAS[mode])
+    for layer in used:
+        kernel, recurrent, bias = (g.numpy() for g in tape.gradient(loss, layer.trainable_weights))
+        for part in (kernel, recurrent):
+            gates = np.split(part, GATES[mode], 1)
+            matrices += [gates[n].T.reshape(-1) for n in back]
+        for part in bias if mode == "gru" else (bias, bias):
+            gates = np.split(part, GATES[mode])
+            biases += [gates[n] for n in back]
+    into_c = found[2].numpy() if mode == "lstm" else np.zeros(c.shape, c.dtype)
+    return [found[0].numpy(), found[1].numpy(), into_c, np.concatenate([*matrices, *biases])]
 
 
 def ask_weights(case: Case) -> list[Array] | Refused:

@@ -186,6 +186,7 @@ ASKED_BY: dict[str, Callable[[Case], list[Array] | Refused]] = {
     "ApproxTopK": _approx_top_k,
     "CTCLossV2": _blank_last,
     **dict.fromkeys(("CudnnRNN", "CudnnRNNV2", "CudnnRNNV3"), cudnn.ask_layers),
+    **dict.fromkeys(("CudnnRNNBackprop", "CudnnRNNBackpropV2", "CudnnRNNBackpropV3"), cudnn.ask_gradients),
     **dict.fromkeys(CUDNN_BUFFERS, cudnn.ask_weights),
     "FFTND": _transform_of_last,
     "GenerateBoundingBoxProposals": _proposals,

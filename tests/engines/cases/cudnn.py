@@ -63,6 +63,24 @@ def layers() -> Iterator[Case]:
         yield refusal(op, x, h, c[..., 1:], params, *more)
 
 
+def gradients() -> Iterator[Case]:
+    for mode in GATES:
+        for count, both in SHAPES:
+            said = _said(mode, both)
+            for time_major in (True, False):
+                x, h, c, params = _given(mode, count, both, time_major=time_major, dtype=D)
+                steps = floats(*x.shape[:2], UNITS * both, seed=21, dtype=D)
+                ends = floats(*h.shape, seed=22, dtype=D), floats(*c.shape, seed=23, dtype=D) if c.ndim else c
+                # The results of the way forth are given, too, and not needed.
+                there = [x, h, c, params], [np.zeros_like(steps), np.zeros_like(h), np.zeros_like(c), steps, *ends]
+                two = np.zeros(0, D), np.zeros(0, np.int8)
+                if time_major:
+                    yield case("CudnnRNNBackprop", *there[0], *there[1], np.zeros(0, D), **said)
+                    yield case("CudnnRNNBackpropV2", *there[0], *there[1], *two, **said)
+                for lengths in LENGTHS:
+                    yield case("CudnnRNNBackpropV3", *there[0], lengths, *there[1], *two, time_major=time_major, **said)
+
+
 def buffers() -> Iterator[Case]:
     for mode, gates in GATES.items():
         for count, both in SHAPES:
@@ -82,4 +100,4 @@ def buffers() -> Iterator[Case]:
                        num_params_biases=number, **said)  # fmt: skip
 
 
-CASES: list[Case] = [*layers(), *buffers()]
+CASES: list[Case] = [*layers(), *gradients(), *buffers()]

@@ -19,7 +19,7 @@ from .elementwise import wide
 
 
 @dataclass(frozen=True, slots=True)
-class _Weights:
+class Weights:
     """Of one layer in one direction: (inputs, gates * units), (units, gates * units), and two biases."""
 
     into: Array
@@ -28,10 +28,10 @@ class _Weights:
     back_bias: Array
 
 
-def _weights_of(layout: Layout, matrices: list[Array], biases: list[Array], number: int) -> _Weights:
+def weights_of(layout: Layout, matrices: list[Array], biases: list[Array], number: int) -> Weights:
     count, first = layout.gates, 2 * layout.gates * number
     middle, end = first + count, first + 2 * count
-    return _Weights(
+    return Weights(
         np.concatenate(matrices[first:middle]).T,
         np.concatenate(matrices[middle:end]).T,
         np.concatenate(biases[first:middle]),
@@ -54,7 +54,7 @@ def _turn(mode: bytes, units: int, into: Array, back: Array, h: Array, c: Array)
 
 
 def _along(
-    mode: bytes, x: Array, h: Array, c: Array, weights: _Weights, lengths: Array, backward: bool
+    mode: bytes, x: Array, h: Array, c: Array, weights: Weights, lengths: Array, backward: bool
 ) -> tuple[Array, Array, Array]:
     """(T, N, units), zeros behind each sequence, and the states at its end (backward: at its start)."""
     into = x @ weights.into + weights.into_bias
@@ -103,7 +103,7 @@ def _run(
         made = []
         for side in range(both):
             number = layer * both + side
-            weights = _weights_of(layout, matrices, biases, number)
+            weights = weights_of(layout, matrices, biases, number)
             out, h_end, c_end = _along(mode, values, states[number], cells[number], weights, lengths, side == 1)
             made.append(out)
             ends_h.append(h_end)

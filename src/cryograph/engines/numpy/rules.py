@@ -37,6 +37,7 @@ FAMILIES: tuple[str, ...] = (
     "csv",
     "ctc",
     "cudnn",
+    "cudnn_grads",
     "digests",
     "distorted_boxes",
     "distributions",
