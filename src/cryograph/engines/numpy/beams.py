@@ -90,8 +90,8 @@ def _search(scores: Array, width: int) -> _Best:
         kept = _Best(width)
         for beam in beams:
             beam.old = beam.new
+        _stay(beams, row, none)
         for beam in beams:
-            beam.new = _stay(beam, row, zero)
             kept.push(beam)
         _grow(beams, row, kept, none)
     return kept
@@ -106,17 +106,25 @@ def _scale(scores: Array) -> Array:
     return np.asarray(most + np.log(total))
 
 
-def _stay(beam: _Beam, row: Array, zero: Any) -> Chances:
-    """The chances of the same sequence a moment later."""
-    label = beam.new[2]
+def _stay(beams: list[_Beam], row: Array, none: Chances) -> None:
+    """The chances of the same sequences a moment later."""
+    # One after the other where a parent could drop out on the way.
+    groups = [[beam] for beam in beams] if np.isneginf(row).any() else [beams]
+    for group in groups:
+        old = np.array([beam.old for beam in group], row.dtype)
+        before = np.array([_before(beam, none[0]) for beam in group], row.dtype)
+        label = add_chances(old[:, 2], before) + row[[beam.label for beam in group]]  # of the root none
+        blank = old[:, 0] + row[-1]
+        for beam, *chances in zip(group, add_chances(blank, label), blank, label, strict=True):
+            beam.new = (chances[0], chances[1], chances[2])
+
+
+def _before(beam: _Beam, zero: Any) -> Any:
+    """The chance that the last label of a sequence comes only now."""
     parent = beam.parent
-    if parent is not None:
-        if parent.new[0] != zero:
-            before = parent.old[1] if beam.label == parent.label else parent.old[0]
-            label = add_chances(label, before)[()]
-        label = label + row[beam.label]
-    blank = beam.old[0] + row[-1]
-    return add_chances(blank, label)[()], blank, label
+    if parent is None or parent.new[0] == zero:
+        return zero
+    return parent.old[1] if beam.label == parent.label else parent.old[0]
 
 
 def _grow(beams: list[_Beam], row: Array, kept: _Best, none: Chances) -> None:
@@ -132,16 +140,16 @@ def _grow(beams: list[_Beam], row: Array, kept: _Best, none: Chances) -> None:
         # The bar only rises, so what does not reach it now never will. A child that was there may have to go.
         for label in sorted({*np.flatnonzero(chances > kept.bar).tolist(), *beam.children}):
             child = beam.children.get(label)
-            if child is None:
-                child = beam.children[label] = _Beam(beam, label, none)
-            elif child.new[0] != none[0]:
+            if child is not None and child.new[0] != none[0]:
                 continue
             if chances[label] > kept.bar:
+                if child is None:
+                    child = beam.children[label] = _Beam(beam, label, none)
                 child.new = (chances[label], none[0], chances[label])
                 left = kept.push(child)
                 if left is not None:
                     left.new = none
-            else:
+            elif child is not None:
                 child.old = child.new = none
 
 
