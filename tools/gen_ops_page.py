@@ -40,10 +40,13 @@ AREAS: dict[str, tuple[str, tuple[str, ...]]] = {
         ("digests", "regexes", "texts", "unicode", "printing", "edits"),
     ),
     "tables": ("Tables, lists, maps", ("tables", "lists", "maps")),
-    "sparse": ("Sparse tensors, sets, counts", ("sparse", "sparse_maths", "sets", "counts")),
+    "sparse": ("Sparse tensors, sets, counts", ("sparse", "sparse_maths", "sets", "counts", "crosses")),
     "ragged": ("Ragged tensors", ("ragged",)),
     "media": ("Pictures and sound, coded and decoded", ("pictures", "audio", "projections")),
-    "parsing": ("Examples and other records", ("examples", "records", "csv")),
+    "parsing": (
+        "Examples and other records",
+        ("examples", "sequence_examples", "json_examples", "records", "protos", "csv"),
+    ),
     "linear_algebra": (
         "Linear algebra and special functions",
         ("factorings", "solvers", "tridiagonal", "matrices", "rare_functions", "special", "spectra"),

@@ -10,6 +10,10 @@ from ..graph.graph import Body
 FILES = "reads or writes files"
 NETWORK = "reaches over the network or to other processes"
 CODE = "runs code that is not in the file"
+COMPILED = (
+    "is a compiled program (StableHLO, as jax2tf with native serialization writes it), which no engine reads; convert"
+    " with native_serialization=False to get ops"
+)
 
 CARE: dict[str, str] = {
     "ReadFile": FILES,
@@ -66,7 +70,6 @@ CARE: dict[str, str] = {
     "_Recv": NETWORK,
     "_HostSend": NETWORK,
     "_HostRecv": NETWORK,
-    "RemoteCall": NETWORK,
     "RpcCall": NETWORK,
     "RpcServer": NETWORK,
     "RpcServerStart": NETWORK,
@@ -89,7 +92,7 @@ CARE: dict[str, str] = {
     "PyFuncStateless": CODE,
     "EagerPyFunc": CODE,
     "NumpyFunction": CODE,
-    "XlaCallModule": CODE,
+    "XlaCallModule": COMPILED,
     "XlaLaunch": CODE,
     "XlaLaunchV2": CODE,
     "TPUExecute": CODE,

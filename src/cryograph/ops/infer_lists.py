@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..base.dtypes import DType
+from ..base.dtypes import INT64, DType
 from ..base.shapes import Shape
 from .facts import Call, Fact, Rule, merge
 from .infer_common import Result, every, held
@@ -147,7 +147,9 @@ def _queue(call: Call) -> Result:
     dtypes, shapes = call.attr("component_types"), call.shapes_attr("shapes")
     holds = None
     if isinstance(dtypes, list) and len(dtypes) == len(shapes):
-        holds = tuple(Fact(dtype, shape) for dtype, shape in zip(dtypes, shapes, strict=True))
+        # A priority comes before the components, which do not speak of it.
+        first = (Fact(INT64, ()),) if call.op.startswith("PriorityQueue") else ()
+        holds = (*first, *(Fact(dtype, shape) for dtype, shape in zip(dtypes, shapes, strict=True)))
     return [Fact(None, (2,) if call.outputs[0].is_string else (), holds=holds)]
 
 

@@ -15,23 +15,18 @@ _REASONS: dict[str, tuple[str, ...]] = {
     "asks a store of boosted trees, which TensorFlow 2.21 has no kernels to fill": (
         *("IsBoostedTreesEnsembleInitialized", "IsBoostedTreesQuantileStreamResourceInitialized"),
     ),
-    "is a step of TensorFlow's own solver for linear models": (
-        *("SdcaFprint", "SdcaOptimizer", "SdcaOptimizerV2", "SdcaShrinkL1"),
-    ),
+    "is a step of TensorFlow's own solver for linear models": (*("SdcaOptimizer", "SdcaOptimizerV2"),),
     "configures how TensorFlow itself runs": (
         *("ExperimentalStatsAggregatorHandle", "ExperimentalThreadPoolHandle", "FileSystemSetConfiguration"),
         *("GetOptions", "StatsAggregatorHandle", "StatsAggregatorHandleV2"),
     ),
     "belongs to TensorFlow's input pipelines, at whose end a model is fed": (
-        *("CompressElement", "ComputeBatchSize", "DummySeedGenerator", "GetElementAtIndex", "MapDefun"),
+        *("CompressElement", "ComputeBatchSize", "DummySeedGenerator", "GetElementAtIndex"),
         *("UncompressElement", "WindowOp"),
     ),
-    "is put in by TensorFlow's own compiler while it runs, and stands in no file": ("FakeParam", "For"),
-    "is registered, and made by no function of TensorFlow's": ("Fact", "RefExit", "RefNextIteration"),
+    "is registered, and made by no function of TensorFlow's": ("Fact",),
+    "lacks an input that TensorFlow's kernel asks for; its second version runs": ("MutableDenseHashTable",),
     "decodes JPEG XL, for which no library is at hand": ("DecodeJxl",),
-    "keeps sparse tensors in a store of its own between runs": (
-        *("AddManySparseToTensorsMap", "AddSparseToTensorsMap", "TakeManySparseFromTensorsMap"),
-    ),
 }
 
 LEFT_OUT: dict[str, str] = {op: reason for reason, ops in _REASONS.items() for op in ops}

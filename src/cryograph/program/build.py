@@ -25,6 +25,7 @@ from .calls import Caller
 from .draft import BRANCHES, LOOPS, Draft, Op
 from .fold import Fold
 from .holders import MISSING
+from .pipelines import PIPELINES, pipeline_error, where_to_cut
 from .program import Program, Spec, State, Step
 from .resolve import Holds, StatePart, resolve
 from .settle import settle
@@ -32,27 +33,6 @@ from .state import READING, WRITING
 from .structure import structure
 
 PLACEHOLDERS = INPUT_OPS - {"PlaceholderWithDefault"}
-
-PIPELINES = frozenset(
-    {
-        "IteratorGetNext",
-        "IteratorGetNextAsOptional",
-        "IteratorGetNextSync",
-        "QueueDequeue",
-        "QueueDequeueMany",
-        "QueueDequeueManyV2",
-        "QueueDequeueUpTo",
-        "QueueDequeueUpToV2",
-        "QueueDequeueV2",
-        "ReaderRead",
-        "ReaderReadUpTo",
-        "ReaderReadUpToV2",
-        "ReaderReadV2",
-        "Unstage",
-    }
-)
-"""Where the tensors of input pipelines come out."""
-
 
 _OF_VALUES = {"LookupTableFindV2": 4, "LookupTableSizeV2": 2}
 """What lookups become, and how many inputs they have when keys and values stand where the handle was."""
@@ -100,7 +80,7 @@ def build_program(
     count = len(wanted)
     if inputs is None:
         _placeholders_as_inputs(settled, graph, len(state))
-    _require_fed(settled, graph)
+    _require_fed(settled, graph, [*(name.rpartition(":")[0] for name in wanted), *run])
     _require_resolved(settled)
     _require_values(settled, document, () if all_state else state)
     program = program_of(settled)
@@ -192,8 +172,8 @@ def _placeholders_as_inputs(draft: Draft, graph: Graph, states: int) -> None:
     draft.ops = {key: op for key, op in draft.ops.items() if key not in found}
 
 
-def _require_fed(draft: Draft, graph: Graph) -> None:
-    """InputError when a placeholder, a queue or an iterator is left."""
+def _require_fed(draft: Draft, graph: Graph, wanted: Sequence[str]) -> None:
+    """InputError when a placeholder, a queue or an iterator is left; `wanted` are the nodes that are asked for."""
     unfed: list[str] = []
     pipelines: list[str] = []
     for inner in draft.drafts():
@@ -202,7 +182,7 @@ def _require_fed(draft: Draft, graph: Graph) -> None:
                 fact = inner.facts[f"{op.key}:0"]
                 unfed.append(f"{op.name} ({fact.dtype} {show(fact.shape)})")
             elif op.op in PIPELINES:
-                pipelines += [value for value in op.outputs if value in _read(inner)] or [op.name]
+                pipelines.append(op.name)
     if unfed:
         raise InputError(
             f"The outputs need {'a placeholder that is' if len(unfed) == 1 else 'placeholders that are'} not fed: "
@@ -210,10 +190,7 @@ def _require_fed(draft: Draft, graph: Graph) -> None:
             "between there and the outputs."
         )
     if pipelines:
-        raise InputError(
-            f"The outputs come from an input pipeline, which cannot be run: {', '.join(pipelines)}. "
-            "Feed what it would give: inputs=[" + ", ".join(repr(name) for name in pipelines) + "]."
-        )
+        raise pipeline_error(where_to_cut(graph, pipelines, wanted))
 
 
 def _require_resolved(draft: Draft) -> None:

@@ -3,8 +3,9 @@
 1. A call (PartitionedCall kinds, an op that is called after a function, as old files do it) becomes the function's
    body, its names `call/node`. What has an effect in the body waits for all that the call waits for, and what waits
    for the call, or takes a result of one that has effects, waits for them.
-2. If, While and Case keep their functions as bodies, each a draft with its own calls resolved.
-3. A function that calls itself is refused, as is the gradient of a function as an op.
+2. If, While and Case keep their functions as bodies, each a draft with its own calls resolved; For becomes While.
+3. The gradient of a function (SymbolicGradient) is a call of the function that the library names for it; one that
+   TensorFlow would derive itself is refused, as is a function that calls itself.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from ..graph.graph import Graph
 from ..graph.node import Node
 from .draft import BRANCHES, LOOPS, Draft, Op, key_of
 from .effects import is_ordered, op_has_effect
+from .for_loops import as_while
 from .reading import Reader
 
 MAX_DEPTH = 100
@@ -25,12 +27,14 @@ MAX_DEPTH = 100
 MAX_OPS = 1 << 21
 """The most ops that a document may become when its functions are put where they are called."""
 
-# op -> the attribute with the function, and how many inputs at the end are not its arguments
-CALLS: dict[str, tuple[str, int]] = {
-    "PartitionedCall": ("f", 0),
-    "StatefulPartitionedCall": ("f", 0),
-    "TPUPartitionedCall": ("f", 1),
-    "BatchFunction": ("f", 0),
+# op -> the attribute with the function, and how many inputs at the beginning and at the end are not its arguments
+CALLS: dict[str, tuple[str, int, int]] = {
+    "PartitionedCall": ("f", 0, 0),
+    "StatefulPartitionedCall": ("f", 0, 0),
+    "TPUPartitionedCall": ("f", 0, 1),
+    "BatchFunction": ("f", 0, 0),
+    "RemoteCall": ("f", 1, 0),
+    "SymbolicGradient": ("f", 0, 0),
 }
 
 BODIES: dict[str, tuple[str, ...]] = {
@@ -126,25 +130,41 @@ class Caller:
         for op in draft.ops.values():
             if op.op in BODIES and not op.bodies:
                 self._bodies(op, trail)
-            elif op.op == "SymbolicGradient":
-                raise UnsupportedError(
-                    f"{op} is the gradient of a function, made by an old training graph; it cannot be run yet. "
-                    "Take outputs that do not need gradients."
-                )
+        for op in [op for op in draft.ops.values() if op.op == "For"]:
+            self._for(draft, op, trail)
 
     def _callee(self, op: Op, trail: tuple[str, ...]) -> tuple[Draft, list[str]]:
         if op.op in self._graph.functions:
             ref, arguments = FuncRef(op.op, op.attrs), op.inputs
         else:
-            attr, rest = CALLS[op.op]
-            named = op.attrs.get(attr)
-            if not isinstance(named, FuncRef):
-                raise GraphError(f"{op} does not say in {attr!r} which function it calls.")
-            ref, arguments = named, op.inputs[: len(op.inputs) - rest]
+            attr, first, rest = CALLS[op.op]
+            ref, arguments = _named(op, attr), op.inputs[first : len(op.inputs) - rest]
+        if op.op == "SymbolicGradient":
+            ref = self._gradient(op, ref)
         inner = self._function(ref, op.name, op, trail)
         if len(arguments) != len(inner.inputs):
             raise GraphError(f"{op} gives {len(arguments)} arguments to {ref.name!r}, which takes {len(inner.inputs)}.")
         return inner, arguments
+
+    def _gradient(self, op: Op, ref: FuncRef) -> FuncRef:
+        """The function that is the gradient of another."""
+        found = self._graph.gradients.get(ref.name)
+        if found is None:
+            raise UnsupportedError(
+                f"{op} is the gradient of the function {ref.name!r}, for which the library names none: TensorFlow"
+                " derives it when the graph runs. Take outputs that do not need gradients."
+            )
+        return FuncRef(found, ref.attrs)
+
+    def _for(self, draft: Draft, op: Op, trail: tuple[str, ...]) -> None:
+        body = self._function(_named(op, "body"), op.name, op, trail)
+        takes = len(op.inputs) - 2
+        if takes < 1 or len(body.inputs) != takes or len(body.results) != op.count or op.count != takes - 1:
+            raise GraphError(
+                f"{op} carries {takes - 1} values and gives {op.count}, but its body takes {len(body.inputs)} and"
+                f" gives {len(body.results)}."
+            )
+        as_while(draft, op, body)
 
     def _bodies(self, op: Op, trail: tuple[str, ...]) -> None:
         for attr in BODIES[op.op]:
@@ -156,6 +176,14 @@ class Caller:
                 name = f"{attr}:{index}" if isinstance(value, list) else attr
                 op.bodies[name] = self._function(ref, op.name, op, trail)
         check_bodies(op)
+
+
+def _named(op: Op, attr: str) -> FuncRef:
+    """The function that an attribute names."""
+    found = op.attrs.get(attr)
+    if not isinstance(found, FuncRef):
+        raise GraphError(f"{op} does not say in {attr!r} which function it calls.")
+    return found
 
 
 def check_bodies(op: Op) -> None:

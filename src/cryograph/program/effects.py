@@ -11,6 +11,8 @@ from .draft import Op
 # These have outputs and an effect besides.
 _WITH_OUTPUTS = frozenset(
     {
+        "AddManySparseToTensorsMap",
+        "AddSparseToTensorsMap",
         "Assign",
         "AssignAdd",
         "AssignSub",
@@ -33,6 +35,7 @@ _WITH_OUTPUTS = frozenset(
         "StackPush",
         "StackPushV2",
         "StridedSliceAssign",
+        "TakeManySparseFromTensorsMap",
     }
 )
 _PREFIXES_WITH_OUTPUTS = ("Apply", "SparseApply", "ScatterNd", "Stateful", "Collective")

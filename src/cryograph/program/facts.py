@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 
-from ..base.dtypes import RESOURCE
+from ..base.dtypes import INT64, RESOURCE, STRING
 from ..base.errors import Error
 from ..base.tensors import Tensor
 from ..ops.facts import MAX_VALUES, UNKNOWN, Call, Contradiction, Fact, settled
@@ -105,11 +105,35 @@ def _drawn(op: Op, inputs: Sequence[Fact]) -> list[Fact]:
     return [inputs[0], *facts_of(inner, inputs[1:], 0)]
 
 
+def _stored(op: Op, inputs: Sequence[Fact]) -> list[Fact]:
+    """What a store of sparse tensors holds then, once the op has been given its store, and the op's own outputs."""
+    held = [Fact(INT64, (None,)), Fact(STRING, (None, 3)), Fact(INT64, ())]
+    own = {
+        "AddSparseToTensorsMap": [Fact(INT64, ())],
+        "AddManySparseToTensorsMap": [Fact(INT64, (None,))],
+        "TakeManySparseFromTensorsMap": [
+            Fact(INT64, (None, None)),
+            Fact(op.attrs.get("dtype"), (None,)),
+            Fact(INT64, (None,)),
+        ],
+    }[op.op]
+    return own if op.count == len(own) else [*held, *own]
+
+
+def _like_inputs(op: Op, inputs: Sequence[Fact]) -> list[Fact]:
+    """New values of variables that are all like the old ones."""
+    return [Fact(fact.dtype, fact.shape) for fact in inputs[: op.count]]
+
+
 SPECIAL: dict[str, Callable[[Op, Sequence[Fact]], list[Fact]]] = {
     MISSING: _missing,
     DRAW: _drawn,
     "LookupTableFindV2": _found,
     "LookupTableInsertV2": _table_written,
     "LookupTableRemoveV2": _table_written,
+    "AddManySparseToTensorsMap": _stored,
+    "AddSparseToTensorsMap": _stored,
+    "TakeManySparseFromTensorsMap": _stored,
+    "SdcaShrinkL1": _like_inputs,
 }
 """Ops that mean something else in a program than in a graph."""

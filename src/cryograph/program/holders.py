@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..base.dtypes import DTYPES, DType
+from ..base.dtypes import DTYPES, INT64, STRING, DType
 from ..base.shapes import Shape
 from ..base.tensors import Tensor
 from ..graph.document import Document, Variable
@@ -30,7 +30,10 @@ ANONYMOUS_TABLES = frozenset(
 )
 _RESTORING = frozenset({"Restore", "RestoreSlice", "RestoreV2"})
 TABLES = TABLE_OPS | ANONYMOUS_TABLES
-HOLDER_OPS = REF_VARIABLES | RESOURCE_VARIABLES | TABLES
+STORE = "SparseTensorsMap"
+"""What stands in a draft for the handle of a store of sparse tensors, see `stores`."""
+
+HOLDER_OPS = REF_VARIABLES | RESOURCE_VARIABLES | TABLES | {STORE}
 """Ops that hold values and give a handle or a reference to them."""
 
 
@@ -58,7 +61,7 @@ class Holder:
     name: str
     parts: tuple[Part, ...]
     is_ref: bool
-    kind: Literal["variable", "table", "array", "stack"]
+    kind: Literal["variable", "table", "array", "stack", "store"]
     array: Mapping[str, Any] | None = None
 
 
@@ -78,6 +81,8 @@ class Holders:
 
     def of(self, op: Op) -> Holder:
         """What an op of HOLDER_OPS gives the handle of."""
+        if op.op == STORE:
+            return self._found.get(("store", op.name)) or self._add("store", _store(op.name))
         if op.op in TABLES:
             name = _shared_name(op) or op.name
             return self._found.get(("table", name)) or self._add("table", self._table(name, op))
@@ -170,6 +175,16 @@ class Holders:
                     shared[raw.decode("utf-8", "replace")] = initializer
             self._tables = {**shared, **found}
         return self._tables.get(op.name) or self._tables.get(name)
+
+
+def _store(name: str) -> Holder:
+    """A store of sparse tensors, which is empty at first."""
+    parts = (
+        Part(f"{name}/numbers", INT64, (None,), Tensor.of(np.zeros(0, np.int64))),
+        Part(f"{name}/tensors", STRING, (None, 3), Tensor.of(np.empty((0, 3), object))),
+        Part(f"{name}/next", INT64, (), Tensor.of(np.array(0, np.int64))),
+    )
+    return Holder(name, parts, False, "store")
 
 
 def _shared_name(op: Op) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 from ..base.errors import GraphError, UnsupportedError
 from ..base.tensors import Tensor
 from ..graph.document import Document
+from ..ops.signatures import signature
 from .arrays import ARRAYS, reserve
 from .draft import LOOPS, TESTS, Draft, Op, in_order, index_of
 from .effects import op_has_effect
@@ -25,6 +26,7 @@ from .holders import HOLDER_OPS, MISSING, Holder, Holders, Part
 from .kept_arrays import GRADIENTS, KEPT_ARRAYS, are_kept, begin, gradient, kept_array, root_of
 from .stacks import STACKS, empty, stack
 from .state import apply, written_inputs
+from .stores import give_handles
 from .temporaries import TEMPORARIES, temporary, zeros
 
 PASSING_HANDLES = frozenset({"Identity", "IdentityN", "StopGradient", "PreventGradient", "Snapshot", "RefIdentity"})
@@ -54,6 +56,8 @@ def resolve(draft: Draft, document: Document, all_state: bool = False, holds: Ho
     With `all_state` whatever is read is state, also what nothing writes, and so are the generators of random ops that
     have seeds. Without `holds` a part has a value when it has a tensor.
     """
+    for inner in draft.drafts():
+        give_handles(inner)
     ops = [op for inner in draft.drafts() for op in inner.ops.values()]
     resolver = _Resolver(Holders(document, all_state), are_kept(op.op for op in ops), all_state, holds or _has_tensor)
     if all_state or resolver.keeps_arrays or any(map(_may_write, ops)):
@@ -187,12 +191,22 @@ def read_before(op: Op, holders: Sequence[Holder | None]) -> dict[int, Holder]:
     found = {}
     for index, holder in enumerate(holders):
         if holder is not None and holder.is_ref:
-            value = body.results[index]
-            while (maker := body.maker(value)) is not None and maker.op in PASSING_HANDLES:
-                value = maker.inputs[index_of(value)]
+            value: str | None = body.results[index]
+            while value is not None and (maker := body.maker(value)) is not None:
+                value = _referred(maker, index_of(value))
             if value != body.inputs[index]:
                 found[index] = holder
     return found
+
+
+def _referred(op: Op, output: int) -> str | None:
+    """The input to which an output of an op refers: what it hands on, or what it wrote."""
+    if op.op in PASSING_HANDLES:
+        return op.inputs[output]
+    known = signature(op.op)
+    places = [place for place, arg in enumerate(known.inputs) if arg.is_ref] if known is not None else []
+    is_ref = known is not None and output < len(known.outputs) and known.outputs[output].is_ref
+    return op.inputs[places[0]] if is_ref and places else None
 
 
 def bound_bodies(op: Op, holders: Sequence[Holder | None]) -> list[tuple[Draft, dict[str, Holder]]]:

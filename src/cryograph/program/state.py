@@ -36,11 +36,14 @@ from .holders import Holder, Part
 from .kept_arrays import KEPT_RULES
 from .scope import Rule, Scope
 from .stacks import STACK_RULES
+from .stores import STORING
 from .temporaries import TEMPORARY_RULES
 
 
 def written_inputs(op: Op) -> list[int]:
     """The places of the handles and references that an op writes, or may write."""
+    if op.op in STORING:
+        return [0]
     if (
         op.op in READING
         or op.op in ARRAY_RULES

@@ -7,7 +7,9 @@ from typing import Any
 
 import numpy as np
 
+from ...base.dtypes import DType
 from ...base.errors import RunError
+from ...base.shapes import Shape
 from ...base.tensors import Array
 from .arrays import nothing
 from .context import Context, Rule
@@ -36,6 +38,29 @@ def _while(ctx: Context, *inputs: Array, maximum_iterations: int | None = None) 
     while truth(ctx.run_body("cond", values)[0]):
         values = ctx.run_body("body", values)
     return tuple(values)
+
+
+def _map_defun(
+    ctx: Context, *inputs: Array, Targuments: list[DType], output_shapes: list[Shape], max_intra_op_parallelism: int
+) -> tuple[Array, ...]:
+    """A function of each row of the first inputs, and of the others whole."""
+    rows, whole = inputs[: len(Targuments)], inputs[len(Targuments) :]
+    count = len(rows[0]) if rows and rows[0].ndim else 0
+    if any(not row.ndim or len(row) != count for row in rows):
+        raise RunError("a function is mapped over tensors that have as many rows as each other")
+    made = [ctx.run_body("f", [*(row[n, ...] for row in rows), *whole]) for n in range(count)]
+    if made:
+        return tuple(_stacked(parts) for parts in zip(*made, strict=True))
+    empty = zip(output_shapes, ctx.output_dtypes, strict=True)
+    return tuple(
+        np.zeros((0, *(size or 0 for size in shape or ())), dtype.numpy or np.dtype(object)) for shape, dtype in empty
+    )
+
+
+def _stacked(parts: Sequence[Array]) -> Array:
+    if any(part.shape != parts[0].shape for part in parts):
+        raise RunError("a function that is mapped gives tensors of several shapes")
+    return np.stack(parts)
 
 
 def scan(
@@ -107,6 +132,7 @@ RULES: dict[str, Rule] = {
     "CheckNumericsV2": _check_numerics,
     "Const": _const,
     "If": _if,
+    "MapDefun": _map_defun,
     "NoOp": _nothing,
     "Print": _first,
     "RefSelect": _ref_select,

@@ -14,7 +14,7 @@ from ...base.errors import InputError, RunError
 from ...base.shapes import show
 from ...base.tensors import Array
 from .context import Context, Rule
-from .hashes import fingerprint64, hash64, siphash
+from .hashes import fingerprint64, fingerprint128, hash64, siphash
 
 
 def each(function: Callable[[bytes], Any], x: Array, dtype: Any = object) -> Array:
@@ -120,6 +120,13 @@ def _decode_compressed(ctx: Context, x: Array, *, compression_type: bytes = b"")
     return each(inflate, x)
 
 
+def _sdca_fprint(ctx: Context, data: Array) -> Array:
+    """The two halves of a fingerprint of 128 bits (N, 2)."""
+    if data.ndim != 1:
+        raise RunError(f"a vector of strings was expected, not {list(data.shape)}")
+    return np.array([fingerprint128(text) for text in data.tolist()], np.uint64).reshape(-1, 2).astype(np.int64)
+
+
 RULES: dict[str, Rule] = {
     "DecodeBase64": _decode_base64,
     "DecodeCompressed": _decode_compressed,
@@ -128,6 +135,7 @@ RULES: dict[str, Rule] = {
     "EncodeBase64": _encode_base64,
     "Fingerprint": _fingerprint,
     "StringToHashBucket": _buckets(hash64),
+    "SdcaFprint": _sdca_fprint,
     "StringToHashBucketFast": _buckets(fingerprint64),
     "StringToHashBucketStrong": _strong,
 }

@@ -7,6 +7,8 @@ import struct
 MASK = (1 << 64) - 1
 K0, K1, K2 = 0xC3A5C85C97CB3127, 0xB492B66FBE98F273, 0x9AE16A3B2F90404F
 """The primes of FarmHash (`farmhashna`)."""
+CITY = 0x9DDFEA08EB382D69
+"""What CityHash128 joins two numbers with."""
 MURMUR_PRIME, MURMUR_SEED = 0xC6A4A7935BD1E995, 0xDECAFCAFFE
 
 
@@ -107,6 +109,70 @@ def _fingerprint_long(data: bytes) -> int:
     w = (w[0] + v[0]) & MASK, w[1]
     turn(len(data) - 64, mul, 9)
     return _join(_join(v[0], w[0], mul) + _mix(y) * K0 + z, _join(v[1], w[1], mul) + x, mul)
+
+
+def fingerprint128(data: bytes) -> tuple[int, int]:
+    """FarmHash Fingerprint128 (CityHash128): its lower and its upper half."""
+    if len(data) < 16:
+        return _murmur128(data, K0, K1)
+    rest, low, high = data[16:], _u64(data, 0), (_u64(data, 8) + K0) & MASK
+    return _murmur128(rest, low, high) if len(rest) < 128 else _city128(rest, low, high)
+
+
+def _murmur128(data: bytes, a: int, b: int) -> tuple[int, int]:
+    """Fewer than 128 bytes under a seed."""
+    size = len(data)
+    if size <= 16:
+        a = _mix(a * K1) * K1 & MASK
+        c = (b * K1 + fingerprint64(data)) & MASK
+        d = _mix(a + (_u64(data, 0) if size >= 8 else c))
+    else:
+        c = _join(_u64(data, size - 8) + K1, a, CITY)
+        d = _join(b + size, c + _u64(data, size - 16), CITY)
+        a += d
+        for at in range(0, size - 16, 16):
+            a = (a & MASK ^ _mix(_u64(data, at) * K1) * K1 & MASK) * K1
+            b ^= a & MASK
+            c = (c & MASK ^ _mix(_u64(data, at + 8) * K1) * K1 & MASK) * K1
+            d ^= c & MASK
+    a, b = _join(a, c, CITY), _join(d, b, CITY)
+    return a ^ b, _join(b, a, CITY)
+
+
+def _city128(data: bytes, x: int, y: int) -> tuple[int, int]:
+    """At least 128 bytes under a seed."""
+    left = len(data)
+    z = left * K1 & MASK
+    first = (_right(y ^ K1, 49) * K1 + _u64(data, 0)) & MASK
+    v = first, (_right(first, 42) * K1 + _u64(data, 8)) & MASK
+    w = (_right(y + z, 35) * K1 + x) & MASK, _right(x + _u64(data, 88), 53) * K1 & MASK
+    whole = left // 128 * 128
+    for at in range(0, whole, 64):
+        x = _right(x + y + v[0] + _u64(data, at + 8), 37) * K1 & MASK
+        y = _right(y + v[1] + _u64(data, at + 48), 42) * K1 & MASK
+        x ^= w[1]
+        y = (y + v[0] + _u64(data, at + 40)) & MASK
+        z = _right(z + w[0], 33) * K1 & MASK
+        v = _weak(data, at, v[1] * K1, x + w[0])
+        w = _weak(data, at + 32, z + w[1], y + _u64(data, at + 16))
+        z, x = x, z
+    left -= whole
+    x = (x + _right(v[0] + z, 49) * K0) & MASK
+    y = (y * K0 + _right(w[1], 37)) & MASK
+    z = (z * K0 + _right(w[0], 27)) & MASK
+    w = w[0] * 9 & MASK, w[1]
+    v = v[0] * K0 & MASK, v[1]
+    for done in range(32, left + 32, 32):
+        at = len(data) - done
+        y = (_right(x + y, 42) * K0 + v[1]) & MASK
+        w = (w[0] + _u64(data, at + 16)) & MASK, w[1]
+        x = (x * K0 + w[0]) & MASK
+        z = (z + w[1] + _u64(data, at)) & MASK
+        w = w[0], (w[1] + v[0]) & MASK
+        v = _weak(data, at, v[0] + z, v[1])
+        v = v[0] * K0 & MASK, v[1]
+    x, y = _join(x, v[0], CITY), _join(y + z, w[0], CITY)
+    return (_join(x + v[1], w[1], CITY) + y) & MASK, _join(x + w[1], y + v[1], CITY)
 
 
 def fingerprint_cat64(first: int, second: int) -> int:

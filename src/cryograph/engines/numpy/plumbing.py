@@ -6,6 +6,7 @@ import time
 
 import numpy as np
 
+from ...base.shapes import Shape
 from ...base.tensors import Array
 from .context import Context, Rule
 
@@ -25,8 +26,14 @@ def _nothing(ctx: Context) -> tuple[Array, ...]:
     return ()
 
 
+def _fake_param(ctx: Context, *, shape: Shape) -> Array:
+    """What stands in a branch for a value that only the other one has. Nobody reads it: TensorFlow's holds anything."""
+    return np.zeros([size or 0 for size in shape or ()], ctx.dtype)
+
+
 RULES: dict[str, Rule] = {
     "ControlTrigger": _nothing,
     "DeviceIndex": _device_index,
+    "FakeParam": _fake_param,
     "Timestamp": _timestamp,
 }

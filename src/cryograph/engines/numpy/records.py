@@ -95,12 +95,13 @@ def _strings(rows: list[list[bytes]]) -> Array:
     return made
 
 
-def _serialize_sparse(ctx: Context, indices: Array, values: Array, shape: Array) -> Array:
+def serialize_sparse(ctx: Context, indices: Array, values: Array, shape: Array) -> Array:
+    """Three strings for a sparse tensor."""
     check(indices, values, shape)
     return np.asarray(_strings([_row(indices, values, shape, _dtype_of_input(ctx) or dtype_of(values.dtype))])[0])
 
 
-def _serialize_many(ctx: Context, indices: Array, values: Array, shape: Array) -> Array:
+def serialize_many(ctx: Context, indices: Array, values: Array, shape: Array) -> Array:
     """A row of strings for each element along the first dimension, which the rows then lack."""
     check(indices, values, shape)
     if len(shape) < 2:
@@ -116,7 +117,7 @@ def _serialize_many(ctx: Context, indices: Array, values: Array, shape: Array) -
     return _strings(rows)
 
 
-def _read_rows(texts: Array, dtype: DType | None) -> tuple[Array, Array, Array]:
+def read_rows(texts: Array, dtype: DType | None) -> tuple[Array, Array, Array]:
     """Sparse tensors of one rank as one, a dimension in front counting them; the largest sizes win."""
     parts = [(read(row[0], INT64), read(row[1], dtype), read(row[2], INT64)) for row in texts]
     for indices, values, shape in parts:
@@ -132,7 +133,7 @@ def _read_rows(texts: Array, dtype: DType | None) -> tuple[Array, Array, Array]:
 def _deserialize_many(ctx: Context, texts: Array) -> tuple[Array, Array, Array]:
     if texts.ndim != 2 or texts.shape[1] != 3:
         raise RunError(f"rows of three strings were expected, not {list(texts.shape)}")
-    return _read_rows(texts, ctx.output_dtypes[1])
+    return read_rows(texts, ctx.output_dtypes[1])
 
 
 def _deserialize(ctx: Context, texts: Array) -> tuple[Array, Array, Array]:
@@ -145,7 +146,7 @@ def _deserialize(ctx: Context, texts: Array) -> tuple[Array, Array, Array]:
         check(indices, values, shape)
         return indices, values, shape
     lead = texts.shape[:-1]
-    indices, values, shape = _read_rows(texts.reshape(-1, 3), ctx.output_dtypes[1])
+    indices, values, shape = read_rows(texts.reshape(-1, 3), ctx.output_dtypes[1])
     places = np.stack(np.unravel_index(indices[:, 0], lead), -1)
     return np.concatenate([places, indices[:, 1:]], 1), values, np.append(lead, shape[1:]).astype(np.int64)
 
@@ -154,7 +155,7 @@ RULES: dict[str, Rule] = {
     "DeserializeManySparse": _deserialize_many,
     "DeserializeSparse": _deserialize,
     "ParseTensor": _parse,
-    "SerializeManySparse": _serialize_many,
-    "SerializeSparse": _serialize_sparse,
+    "SerializeManySparse": serialize_many,
+    "SerializeSparse": serialize_sparse,
     "SerializeTensor": _serialize,
 }
