@@ -20,6 +20,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from cryograph.engines.jax.rules import RULES as JAX_RULES
 from cryograph.engines.numpy import rules
 from cryograph.engines.numpy.rules import RULES
 from cryograph.engines.onnxruntime.left_out import LEFT_OUT as NOT_LOWERED
@@ -119,6 +120,11 @@ class Proof:
         return "no"
 
     @property
+    def jax(self) -> str:
+        """The column of the engine that compiles."""
+        return "yes" if self.op in JAX_RULES and self.answered + self.graphs else "-"
+
+    @property
     def onnxruntime(self) -> str:
         """The fast engine's column."""
         if self.op not in LOWERINGS:
@@ -190,11 +196,14 @@ def row(proof: Proof, known: Mapping[str, tuple[str, bool, int]]) -> str:
     reasons = [reason for reason, _ in proof.reasons.most_common(2)] or [NOT_LOWERED.get(proof.op, "")]
     notes = "; ".join(reasons).replace("|", "\\|")
     counts = f"{proof.answered} + {proof.refused}" if proof.refused else str(proof.answered)
-    cells = (proof.op, tier, proof.numpy, proof.onnxruntime, counts, str(proof.graphs), notes)
+    cells = (proof.op, tier, proof.numpy, proof.onnxruntime, proof.jax, counts, str(proof.graphs), notes)
     return "| " + " | ".join(cells) + " |"
 
 
-HEAD = "| op | tier | numpy | ONNX Runtime | cases | graphs | not by ONNX Runtime |\n|---|---|---|---|---|---|---|\n"
+HEAD = (
+    "| op | tier | numpy | ONNX Runtime | JAX | cases | graphs | not by ONNX Runtime |\n"
+    "|---|---|---|---|---|---|---|---|\n"
+)
 
 
 def table(found: Iterable[Proof], known: Mapping[str, tuple[str, bool, int]]) -> str:
@@ -225,7 +234,8 @@ def pages() -> dict[Path, str]:
         "ONNX Runtime does not take runs on numpy, in the same program.",
         "",
         f"Of the {len(core)} core ops of TensorFlow 2.21 {len(core & runs)} run; {len(core - runs)} do not, each named",
-        f"below with its reason. In all {len(runs)} ops run, {len(runs & LOWERINGS.keys())} of them on ONNX Runtime,",
+        f"below with its reason. In all {len(runs)} ops run, {len(runs & LOWERINGS.keys())} of them on ONNX Runtime",
+        f"and {len(runs & JAX_RULES.keys())} on JAX,",
         f"proved by {answered} cases, {refused} refusals and {_graphs()} graphs.",
         "",
         "| area | ops that run | on ONNX Runtime | core ops that do not run |",

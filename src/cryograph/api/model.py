@@ -131,9 +131,9 @@ class Model(Document):
         """A callable that computes `outputs` from `inputs` (tensors), or a signature's outputs from its inputs.
 
         Without either, the only signature or `serving_default` is taken, else the likely inputs and outputs. `engine`
-        is `auto`, `numpy`, `onnxruntime`, `openvino` (an extra) or `fastest`, which measures at the first call and
-        remembers. `allow` names the ops that may touch files (`["ReadFile"]`); others are
-        refused. Errors of names, missing weights and unsupported ops come here, not at the call.
+        is `auto`, `numpy`, `onnxruntime`, `openvino` or `jax` (extras) or `fastest`, which measures at the first call
+        and remembers. `allow` names the ops that may touch files (`["ReadFile"]`); others are refused. Errors of names,
+        missing weights and unsupported ops come here, not at the call.
         """
         rules = granted_rules(allow)
         program, ins, outs = self._program(outputs, inputs, signature)

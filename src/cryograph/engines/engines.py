@@ -39,6 +39,12 @@ def _openvino() -> Engine:
     return OpenVino()
 
 
+def _jax() -> Engine:
+    from .jax.engine import Jax
+
+    return Jax()
+
+
 def _fastest() -> Engine:
     from .fastest import Fastest
 
@@ -50,6 +56,7 @@ ENGINES: dict[str, Callable[[], Engine]] = {
     "numpy": _numpy,
     "onnxruntime": _onnxruntime,
     "openvino": _openvino,
+    "jax": _jax,
     "fastest": _fastest,
 }
 

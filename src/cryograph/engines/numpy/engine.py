@@ -48,33 +48,7 @@ class Numpy:
 
     def missing(self, program: Program) -> list[Unsupported]:
         """The steps that no rule can take, bodies included."""
-        found: list[Unsupported] = []
-        for step in program.steps:
-            reason = self._refusal(step)
-            if reason is not None:
-                found.append(Unsupported(step, reason))
-            for body in step.bodies.values():
-                found += self.missing(body)
-        return found
-
-    def _refusal(self, step: Step) -> str | None:
-        rule = self._rules.get(step.op)
-        if rule is None:
-            if step.op in CARE:
-                return f"the op {why_refused(step.op)}"
-            if step.op in LEFT_OUT:
-                return f"the op {LEFT_OUT[step.op]} and is not run"
-            known = "" if signature(step.op) is not None else "; it is not an op of TensorFlow 2.21"
-            return f"there is no rule for the op{known}"
-        taken = parameters(rule)
-        declared = signature(step.op)
-        for name, value in step.attrs.items():
-            if name in taken or name in NO_MEANING or name.startswith("_") or _is_type(value):
-                continue
-            if declared is not None and not _matters(declared, name, value):
-                continue
-            return f"the attribute {name!r} is {value!r}, and only its default is supported"
-        return None
+        return refusals(program, self._rules)
 
     def prepare(self, program: Program) -> Runner:
         """A callable that runs the program; UnsupportedError that lists what is missing when it cannot."""
@@ -84,6 +58,38 @@ class Numpy:
             kind = error_for(item.step.op for item in missing)
             raise kind(f"numpy cannot take {len(missing)} steps: {listed}.")
         return _Plan(program, self._rules).run
+
+
+def refusals(program: Program, rules: Mapping[str, Rule]) -> list[Unsupported]:
+    """The steps that a table of rules cannot take, bodies included."""
+    found: list[Unsupported] = []
+    for step in program.steps:
+        reason = _refusal(step, rules)
+        if reason is not None:
+            found.append(Unsupported(step, reason))
+        for body in step.bodies.values():
+            found += refusals(body, rules)
+    return found
+
+
+def _refusal(step: Step, rules: Mapping[str, Rule]) -> str | None:
+    rule = rules.get(step.op)
+    if rule is None:
+        if step.op in CARE:
+            return f"the op {why_refused(step.op)}"
+        if step.op in LEFT_OUT:
+            return f"the op {LEFT_OUT[step.op]} and is not run"
+        known = "" if signature(step.op) is not None else "; it is not an op of TensorFlow 2.21"
+        return f"there is no rule for the op{known}"
+    taken = parameters(rule)
+    declared = signature(step.op)
+    for name, value in step.attrs.items():
+        if name in taken or name in NO_MEANING or name.startswith("_") or _is_type(value):
+            continue
+        if declared is not None and not _matters(declared, name, value):
+            continue
+        return f"the attribute {name!r} is {value!r}, and only its default is supported"
+    return None
 
 
 def fold(step: Step, inputs: Sequence[Array]) -> Sequence[Array]:

@@ -1,0 +1,254 @@
+"""Arithmetic and functions of single elements, where JAX needs another form than numpy.
+
+Where a function has a kink, the derivative there is TensorFlow's: 0 of a rectifier at 0, all of it to the first of two
+equal operands of a maximum.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from ...base.errors import RunError
+from ..numpy.context import Rule
+from ..numpy.elementwise import binary, given, unary, wide
+from .context import JaxContext, check
+from .rows import is_list, sum_of_lists
+
+Function = Callable[..., Any]
+
+
+def special(name: str) -> Rule:
+    """A function of jax.scipy.special."""
+
+    def rule(ctx: JaxContext, *inputs: Any) -> Any:
+        return given(ctx, getattr(ctx.jax.scipy.special, name)(*(wide(x) for x in inputs)))
+
+    return rule
+
+
+def _incomplete(name: str) -> Rule:
+    """An incomplete gamma function, which there is not for a = 0."""
+
+    def rule(ctx: JaxContext, a: Any, x: Any) -> Any:
+        made = getattr(ctx.jax.scipy.special, name)(wide(a), wide(x))
+        return given(ctx, ctx.xp.where(a == 0, np.nan, made))
+
+    return rule
+
+
+def _whole(x: Any) -> bool:
+    return x.dtype.kind in "iu"
+
+
+def _no_zero(xp: Any, y: Any) -> None:
+    if _whole(y):
+        check(y == 0, "Integer division by zero")
+
+
+def _truncated(xp: Any, x: Any, y: Any) -> Any:
+    if not _whole(x):
+        return xp.trunc(xp.true_divide(x, y))
+    _no_zero(xp, y)
+    quotient = xp.floor_divide(x, y)
+    return quotient + ((quotient < 0) & (quotient * y != x)).astype(quotient.dtype)
+
+
+def _divide(xp: Any, x: Any, y: Any) -> Any:
+    return _truncated(xp, x, y) if _whole(x) else xp.true_divide(x, y)
+
+
+def _floor_div(xp: Any, x: Any, y: Any) -> Any:
+    if not _whole(x):
+        return xp.floor(xp.true_divide(x, y))
+    _no_zero(xp, y)
+    return xp.floor_divide(x, y)
+
+
+def _floor_mod(xp: Any, x: Any, y: Any) -> Any:
+    if _whole(x):
+        _no_zero(xp, y)
+        return xp.mod(x, y)
+    rest = xp.fmod(x, y)
+    return xp.where((rest != 0) & ((y < 0) != (rest < 0)), rest + y, rest)
+
+
+def _mod(xp: Any, x: Any, y: Any) -> Any:
+    _no_zero(xp, y)
+    return xp.fmod(x, y)
+
+
+def _pow(xp: Any, x: Any, y: Any) -> Any:
+    if not _whole(x):
+        return xp.power(x, y)
+    check(y < 0, "Integers to negative integer powers are not allowed")
+    return xp.power(x, y)
+
+
+def _zero_where_x(function: Function) -> Function:
+    """A function that is 0 where x is 0, whatever y is; so are its derivatives."""
+
+    def apply(xp: Any, x: Any, y: Any) -> Any:
+        x, y = xp.broadcast_arrays(x, y)
+        zero = x == 0
+        return xp.where(zero, xp.zeros((), x.dtype), function(xp, x, xp.where(zero, xp.ones((), y.dtype), y)))
+
+    return apply
+
+
+def _larger(xp: Any, x: Any, y: Any) -> Any:
+    x, y = xp.broadcast_arrays(x, y)
+    return xp.where((x >= y) | (x != x), x, y)
+
+
+def _smaller(xp: Any, x: Any, y: Any) -> Any:
+    x, y = xp.broadcast_arrays(x, y)
+    return xp.where((x <= y) | (x != x), x, y)
+
+
+def _clip(ctx: JaxContext, t: Any, low: Any, high: Any) -> Any:
+    for bound in (low, high):
+        if bound.ndim and bound.shape != t.shape:
+            raise RunError(f"a bound of the shape {list(bound.shape)} is neither one number nor of the values' shape")
+    x, least, most = wide(t), wide(low), wide(high)
+    if t.dtype.kind == "c":
+        parts = (
+            ctx.xp.minimum(ctx.xp.maximum(getattr(x, part), getattr(least, part)), getattr(most, part))
+            for part in ("real", "imag")
+        )
+        real, imaginary = parts
+        return given(ctx, real + 1j * imaginary)
+    raised = ctx.xp.where(x < least, least, x)
+    return given(ctx, ctx.xp.where(raised > most, most, raised))
+
+
+def _sign(xp: Any, x: Any) -> Any:
+    if x.dtype.kind == "c":
+        size = xp.abs(x)
+        return xp.where(size == 0, 0, x / xp.where(size == 0, 1, size))
+    return xp.sign(x)
+
+
+def _add_n(ctx: JaxContext, *inputs: Any) -> Any:
+    if is_list(inputs[0]):
+        return sum_of_lists(ctx, inputs)
+    if any(item.shape != inputs[0].shape for item in inputs):
+        raise RunError("the inputs of a sum of equals have several shapes")
+    total = wide(inputs[0])
+    for item in inputs[1:]:
+        total = total + wide(item)
+    return given(ctx, total)
+
+
+def _equality(function: str, unequal: bool) -> Rule:
+    def rule(ctx: JaxContext, x: Any, y: Any, *, incompatible_shape_error: bool = True) -> Any:
+        if not incompatible_shape_error:
+            try:
+                np.broadcast_shapes(x.shape, y.shape)
+            except ValueError:
+                return np.array(unequal)
+        return getattr(ctx.xp, function)(x, y)
+
+    return rule
+
+
+def _approximate_equal(ctx: JaxContext, x: Any, y: Any, *, tolerance: float = 1e-5) -> Any:
+    a, b = wide(x), wide(y)
+    limit = np.asarray(tolerance, a.dtype)
+    return a - b < limit if a.dtype.kind == "u" else ctx.xp.abs(a - b) < limit
+
+
+def _shift(function: str) -> Function:
+    def apply(xp: Any, x: Any, y: Any) -> Any:
+        return getattr(xp, function)(x, xp.clip(y, 0, x.dtype.itemsize * 8 - 1).astype(x.dtype))
+
+    return apply
+
+
+def _popcount(ctx: JaxContext, x: Any) -> Any:
+    return ctx.lax.population_count(x).astype(np.uint8)
+
+
+def _select(ctx: JaxContext, condition: Any, x: Any, y: Any) -> Any:
+    """A vector condition chooses rows, a single one everything; nothing else is broadcast."""
+    if x.shape != y.shape:
+        raise RunError(f"the shapes {list(x.shape)} and {list(y.shape)} of the two choices differ")
+    if condition.shape != x.shape and condition.ndim:
+        if condition.ndim != 1 or condition.shape != x.shape[:1]:
+            raise RunError(f"a condition of the shape {list(condition.shape)} cannot choose from {list(x.shape)}")
+        condition = condition.reshape(-1, *(1,) * (x.ndim - 1))
+    return ctx.xp.where(condition, x, y)
+
+
+def _select_v2(ctx: JaxContext, condition: Any, x: Any, y: Any) -> Any:
+    return ctx.xp.where(condition, x, y)
+
+
+def _relu(xp: Any, x: Any) -> Any:
+    return xp.where(x <= 0, xp.zeros((), x.dtype), x)
+
+
+def _relu6(xp: Any, x: Any) -> Any:
+    return xp.where(x >= 6, xp.asarray(6, x.dtype), _relu(xp, x))
+
+
+def _next_after(ctx: JaxContext, x: Any, y: Any) -> Any:
+    return ctx.xp.nextafter(x, y)
+
+
+def _polygamma(ctx: JaxContext, n: Any, x: Any) -> Any:
+    xp, sp = ctx.xp, ctx.jax.scipy.special
+    order = xp.maximum(n, 1)
+    made = xp.where(n == 0, sp.digamma(x), (-1.0) ** (n + 1) * xp.exp(sp.gammaln(n + 1)) * sp.zeta(order + 1, x))
+    return given(ctx, xp.where((n < 0) | (n != xp.floor(n)), np.nan, made))
+
+
+def _check_numerics(ctx: JaxContext, tensor: Any, *, message: bytes) -> Any:
+    check(~ctx.xp.isfinite(tensor), f"{message.decode('utf-8', 'replace')} : Tensor had Inf or NaN values")
+    return tensor
+
+
+RULES: dict[str, Rule] = {
+    "AccumulateNV2": _add_n,
+    "Add": binary("add"),
+    "AddN": _add_n,
+    "ApproximateEqual": _approximate_equal,
+    "CheckNumerics": _check_numerics,
+    "CheckNumericsV2": _check_numerics,
+    "ClipByValue": _clip,
+    "Digamma": special("digamma"),
+    "Div": binary(_divide),
+    "Equal": _equality("equal", False),
+    "Erf": special("erf"),
+    "Erfc": special("erfc"),
+    "Erfinv": special("erfinv"),
+    "FloorDiv": binary(_floor_div),
+    "FloorMod": binary(_floor_mod),
+    "Igamma": _incomplete("gammainc"),
+    "Igammac": _incomplete("gammaincc"),
+    "LeftShift": binary(_shift("left_shift")),
+    "Lgamma": special("gammaln"),
+    "Maximum": binary(_larger),
+    "Minimum": binary(_smaller),
+    "Mod": binary(_mod),
+    "Ndtri": special("ndtri"),
+    "NextAfter": _next_after,
+    "NotEqual": _equality("not_equal", True),
+    "Polygamma": _polygamma,
+    "PopulationCount": _popcount,
+    "Pow": binary(_pow),
+    "Relu": unary(_relu),
+    "Relu6": unary(_relu6),
+    "RightShift": binary(_shift("right_shift")),
+    "Select": _select,
+    "SelectV2": _select_v2,
+    "Sign": unary(_sign),
+    "TruncateDiv": binary(_truncated),
+    "TruncateMod": binary(_mod),
+    "Xdivy": binary(_zero_where_x(lambda xp, x, y: x / y)),
+    "Xlog1py": binary(_zero_where_x(lambda xp, x, y: x * xp.log1p(y))),
+    "Xlogy": binary(_zero_where_x(lambda xp, x, y: x * xp.log(y))),
+    "Zeta": special("zeta"),
+}

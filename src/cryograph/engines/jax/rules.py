@@ -1,0 +1,92 @@
+"""All rules of the JAX engine in one table, by TensorFlow's op name: the reference engine's where they compute with any
+array namespace, and rules of its own."""
+
+from __future__ import annotations
+
+from ..numpy import activations, blocks, layouts
+from ..numpy import arrays as plain_arrays
+from ..numpy import control as plain_control
+from ..numpy import elementwise as plain_elementwise
+from ..numpy import plumbing as plain_plumbing
+from ..numpy import products as plain_products
+from ..numpy.context import Rule
+from . import (
+    arrays,
+    choosing,
+    control,
+    convolutions,
+    elementwise,
+    fake_quantisation,
+    indexing,
+    lists,
+    matrices,
+    norms,
+    optimizers,
+    pictures,
+    pools,
+    products,
+    random,
+    recurrent,
+    reductions,
+    segments,
+    spectra,
+)
+
+SHARED: tuple[tuple[dict[str, Rule], str], ...] = (
+    (
+        plain_elementwise.RULES,
+        """
+        Abs Acos Acosh AddV2 Angle Asin Asinh Atan Atan2 Atanh BitwiseAnd BitwiseOr BitwiseXor Ceil Complex
+        ComplexAbs Conj Cos Cosh DivNoNan Exp Expm1 Floor Greater GreaterEqual Imag Inv Invert IsFinite IsInf
+        IsNan Less LessEqual Log Log1p LogicalAnd LogicalNot LogicalOr Mul MulNoNan Neg Real RealDiv Reciprocal
+        Rint Round Rsqrt Sin Sinh Sqrt Square SquaredDifference Sub Tan
+        """,
+    ),
+    (
+        activations.RULES,
+        """
+        Elu EluGrad InvGrad LeakyRelu LeakyReluGrad ReciprocalGrad Relu6Grad ReluGrad RsqrtGrad Selu SeluGrad
+        Sigmoid SigmoidGrad Softplus SoftplusGrad Softsign SoftsignGrad SqrtGrad Tanh TanhGrad
+        """,
+    ),
+    (
+        plain_arrays.RULES,
+        """
+        ConcatOffset DebugGradientIdentity DeepCopy EnsureShape GuaranteeConst Identity IdentityN
+        PlaceholderWithDefault PreventGradient Rank Shape ShapeN Size Snapshot Squeeze
+        """,
+    ),
+    (blocks.RULES, "DepthToSpace SpaceToDepth"),
+    (plain_control.RULES, "Const NoOp Print"),
+    (layouts.RULES, "Copy CopyHost"),
+    (plain_plumbing.RULES, "ControlTrigger DeviceIndex"),
+    (plain_products.RULES, "BiasAdd BiasAddV1"),
+)
+"""Rules of the reference engine that are as good for JAX's arrays, by name."""
+
+OWN = (
+    arrays,
+    choosing,
+    control,
+    convolutions,
+    elementwise,
+    fake_quantisation,
+    indexing,
+    lists,
+    matrices,
+    norms,
+    optimizers,
+    pictures,
+    pools,
+    products,
+    random,
+    recurrent,
+    reductions,
+    segments,
+    spectra,
+)
+
+RULES: dict[str, Rule] = {
+    **{op: family[op] for family, ops in SHARED for op in ops.split()},
+    **{op: rule for module in OWN for op, rule in module.RULES.items()},
+}

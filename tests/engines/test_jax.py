@@ -1,0 +1,140 @@
+"""The engine `jax`: a case of each of its ops and every twelfth recorded graph, compiled, against TensorFlow's answers.
+
+All of them run in tests/conformance/engines/test_jax.py: to compile each of 12,000 programs takes minutes.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+import cryograph as cg
+from cryograph.base.dtypes import FLOAT32, INT32, INT64, STRING
+from cryograph.base.errors import Error, MissingExtraError, RunError, UnsupportedError
+from cryograph.engines.engines import engine, fold, prepare
+from cryograph.engines.jax import engine as jax_engine
+from cryograph.engines.jax.engine import Compiled, Jax
+from cryograph.engines.jax.rules import RULES
+from cryograph.engines.numpy.rules import RULES as PLAIN
+from cryograph.program.build import build_program
+from tests.engines import test_graph_cases as graphs
+from tests.engines.test_op_cases import cases, run_all
+from tests.support.golden import digest
+from tests.support.op_cases import Array, Case, assert_answers, feeds_of, program_of
+from tests.support.small_graphs import const, document_of, node, placeholder
+
+ROUNDED = {
+    "FakeQuantWithMinMaxArgs": 0.01,
+    "FakeQuantWithMinMaxVars": 0.01,
+    "FakeQuantWithMinMaxVarsPerChannel": 0.01,
+}
+"""Ops whose answer may be one step of a quantised range beside TensorFlow's, where a number lies between two: XLA adds
+up what TensorFlow rounds."""
+
+UNTOLD = {
+    "optimizers/": "an index out of range, which nobody can be told of",
+    "maps_of_several_tensors": "strings go through the loop",
+}
+"""Recorded graphs of which turns ask for what a compiled program cannot do."""
+
+
+def check_jax(case: Case, answers: list[Array] | None) -> None:
+    """A compiled case answers as TensorFlow; what it refuses is refused step by step, as values are known there."""
+    case = replace(case, fixed=(), tolerance=max(case.tolerance, ROUNDED.get(case.op, 0.0)))
+    if answers is None:
+        with pytest.raises(Error):
+            Jax().eager(program_of(case))(feeds_of(case))
+        return
+    assert_answers(case, Jax().prepare(program_of(case, answers))(feeds_of(case)), answers)
+
+
+@pytest.mark.parametrize("op", sorted(RULES.keys() & cases().keys()))
+def test_a_case_of_each_op(op: str) -> None:
+    listed = [case for case, answers in cases()[op] if answers is not None]
+    chosen = digest(listed[len(listed) // 2])
+    run_all(op, lambda case, answers: check_jax(case, answers) if digest(case) == chosen else None)
+
+
+def test_every_rule_is_one_of_the_reference_engine() -> None:
+    assert sorted(op for op in RULES if op not in PLAIN and not op.startswith("cryograph.")) == []
+
+
+def runs_on_jax(name: str) -> bool:
+    """Whether a recorded graph can be asked of the engine."""
+    case = graphs.CASES[name]
+    if any(word in name for word in UNTOLD) or any(turn.answers is None for turn in case.turns):
+        return False
+    program = build_program(case.document(), case.outputs, case.inputs, fold=fold)
+    return not engine("jax").missing(program)
+
+
+@pytest.mark.parametrize("name", list(graphs.CASES)[::12])
+def test_recorded_graphs(name: str) -> None:
+    if runs_on_jax(name):
+        graphs.run_turns(graphs.CASES[name], "jax")
+
+
+def test_whole_numbers_and_doubles_stay_what_they_are() -> None:
+    graph = document_of(placeholder("x", (None,), INT64), node("y", "AddV2", "x", "x", T=INT64))
+    program = build_program(graph, ["y:0"], fold=fold)
+    (answer,) = prepare(program, "jax").run([np.array([2**40], np.int64)])
+    assert answer.dtype == np.int64
+    assert answer.tolist() == [2**41]
+
+
+def test_a_shape_that_is_fed_makes_a_program_of_its_own() -> None:
+    graph = document_of(
+        placeholder("x", (None,), FLOAT32),
+        placeholder("shape", (2,), INT32),
+        node("y", "Reshape", "x", "shape", T=FLOAT32, Tshape=INT32),
+    )
+    run = Compiled(build_program(graph, ["y:0"], ["x:0", "shape:0"], fold=fold))
+    x = np.arange(6, dtype=np.float32)
+    assert run([x, np.array([2, 3], np.int32)])[0].shape == (2, 3)
+    assert run([x, np.array([3, -1], np.int32)])[0].shape == (3, 2)
+
+
+def test_what_a_program_finds_out_itself_is_run_step_by_step() -> None:
+    graph = document_of(placeholder("x", (None,), FLOAT32), node("y", "Where", "x", T=FLOAT32))
+    run = Compiled(build_program(graph, ["y:0"], fold=fold))
+    assert run([np.array([0, 3, 0, 2], np.float32)])[0].tolist() == [[1], [3]]
+
+
+def test_no_more_programs_are_kept_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(jax_engine, "MAX_COMPILED", 3)
+    graph = document_of(placeholder("x", (None,), FLOAT32), node("y", "Neg", "x", T=FLOAT32))
+    run = Compiled(build_program(graph, ["y:0"], fold=fold))
+    for size in range(6):
+        assert run([np.ones(size, np.float32)])[0].shape == (size,)
+    assert len(run._made) == 3
+
+
+def test_a_step_without_a_rule_is_named() -> None:
+    graph = document_of(placeholder("x", (2,), STRING), node("a", "StringLower", "x"))
+    with pytest.raises(UnsupportedError, match=r"a \(StringLower\)"):
+        cg.Model.of(graph).compile("a", engine="jax")
+
+
+def test_shapes_that_do_not_fit_are_told_with_the_node() -> None:
+    graph = document_of(
+        placeholder("x", (None, 2), FLOAT32),
+        const("w", np.ones((3, 2), np.float32)),
+        node("y", "MatMul", "x", "w", T=FLOAT32),
+    )
+    predict = cg.Model.of(graph).compile("y", engine="jax")
+    with pytest.raises(RunError, match=r"'y' \(MatMul\)"):
+        predict(np.ones((1, 2), np.float32))
+
+
+def test_the_error_without_the_package_names_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "jax", None)
+    jax_engine.the_jax.cache_clear()
+    try:
+        graph = document_of(placeholder("x", (2,), FLOAT32), node("y", "Neg", "x", T=FLOAT32))
+        with pytest.raises(MissingExtraError, match=r"pip install 'cryograph\[jax\]'"):
+            cg.Model.of(graph).compile("y", engine="jax")
+    finally:
+        monkeypatch.undo()
