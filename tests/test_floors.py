@@ -39,7 +39,7 @@ FLOORS = {
 FACES = {"cli", "serve", "view", "tf1", "__main__"}
 ORACLE = {"tensorflow", "tf_keras", "keras", "tf2onnx", "tensorboard"}
 # Optional packages: each is imported in one file only, which says the pip line where it is absent.
-OPTIONAL = {"h5py", "jax", "PIL", "safetensors", "fsspec", "openvino", "ray", "starlette", "uvicorn", "scipy"}
+OPTIONAL = {"h5py", "jax", "optax", "PIL", "safetensors", "fsspec", "openvino", "ray", "starlette", "uvicorn", "scipy"}
 HEAVY = (
     OPTIONAL
     | ORACLE

@@ -15,6 +15,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from . import train
     from .api.benching import Measurements, bench
     from .api.classifier import Classifier
     from .api.comparison import diff
@@ -57,6 +58,7 @@ __all__ = [
     "load",
     "save",
     "save_checkpoint",
+    "train",
     "verify",
 ]
 
@@ -83,6 +85,7 @@ _HOMES = {
     "load": "api.model",
     "save": "api.model",
     "save_checkpoint": "formats.checkpoint",
+    "train": "train",
     "verify": "api.verification",
 }
 
@@ -91,7 +94,8 @@ def __getattr__(name: str) -> Any:
     home = _HOMES.get(name)
     if home is None:
         raise AttributeError(f"module 'cryograph' has no attribute {name!r}")
-    value = getattr(import_module(f".{home}", __name__), name)
+    module = import_module(f".{home}", __name__)
+    value = module if home == name else getattr(module, name)
     globals()[name] = value
     return value
 

@@ -22,6 +22,7 @@ from ..ops.ranking import one_choice, rank_outputs
 from ..program.build import build_program
 from ..program.dropout import without_dropout
 from ..program.program import Program
+from ..train.gradient import Gradient
 from ..train.session import Session
 from ..transforms.extract import extract
 from ..transforms.freeze import freeze
@@ -146,6 +147,12 @@ class Model(Document):
         after loading is run. `allow` names the ops that may touch any files; those of savers touch the paths that a
         run is given."""
         return Session(self, engine, initialize, allow)
+
+    def grad(self, loss: str, wrt: Sequence[str] | str, inputs: Sequence[str] | str | None = None) -> Gradient:
+        """A callable that gives the loss and the derivatives of its sum by variables, or by any tensors, that names or
+        globs choose: `model.grad("loss", "*kernel")({"x": x})`. Needs the extra `jax`; UnsupportedError for ops that
+        its engine has no rule for."""
+        return Gradient(self, loss, wrt, inputs)
 
     def _program(
         self, outputs: Sequence[str] | str | None, inputs: Sequence[str] | str | None, signature: str | None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from ..base.tensors import Array
 from ..program.program import Program, Step
@@ -28,6 +28,32 @@ class Prepared:
 
     run: Runner
     pieces: tuple[str, ...] = ()
+
+
+class Trainer(Protocol):
+    """Trains state of a program, step by step."""
+
+    def step(self, feeds: Sequence[Array], seeds: Array) -> list[Any]:
+        """One step; gives the outputs before it."""
+        ...
+
+    def look(self, feeds: Sequence[Array], seeds: Array) -> list[Array]:
+        """The outputs; nothing is trained."""
+        ...
+
+    @property
+    def state(self) -> list[Array]:
+        """The values of all state."""
+        ...
+
+    @property
+    def kept(self) -> list[Array]:
+        """What the optimizer keeps."""
+        ...
+
+    def restore(self, state: Sequence[Array], kept: Sequence[Array]) -> None:
+        """Goes on from values that a former run left."""
+        ...
 
 
 class Engine(Protocol):

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..base.errors import InputError, UnknownNameError, nearest
 from ..base.files import Path
 from ..base.tensors import Array
 from ..program.program import Program, Step
-from .engine import Engine, Prepared
+from .engine import Engine, Prepared, Trainer
 
 if TYPE_CHECKING:
     from .numpy.context import Rule
@@ -84,6 +84,21 @@ def prepare(program: Program, name: str = "auto", rules: Mapping[str, Rule] | No
 
         chosen = Numpy(rules)
     return Prepared(chosen.prepare(program), (f"{name}: all {len(program.steps)} steps",))
+
+
+def differentiate(program: Program, wrt: Sequence[str]) -> Callable[[Sequence[Array]], tuple[list[Array], list[Array]]]:
+    """A callable that gives the program's results, and the derivatives of its first output by values of it.
+    UnsupportedError when a step has no rule in the engine jax, MissingExtraError without the package."""
+    from .jax.gradients import Differentiated
+
+    return Differentiated(program, wrt)
+
+
+def trainer(program: Program, trained: Sequence[int], optimizer: Any, state: Sequence[Array]) -> Trainer:
+    """What trains variables of a program, by their places in its state; see `Trainer`."""
+    from .jax.training import Trainer as OfJax
+
+    return OfJax(program, trained, optimizer, state)
 
 
 def write_onnx(program: Program, path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> None:

@@ -52,16 +52,24 @@ class JaxContext(Context):
 
 def is_known(x: Any) -> bool:
     """Whether the value can be looked at now."""
-    return isinstance(x, np.ndarray | np.generic) or not hasattr(x, "_trace")
+    return isinstance(x, np.ndarray | np.generic) or _concrete(x) is not None
+
+
+def _concrete(x: Any) -> Any:
+    """The number behind what JAX follows, where there is one: derivatives may be taken of what is not compiled."""
+    while hasattr(x, "_trace"):
+        x = getattr(x, "primal", None)
+    return x
 
 
 def known(x: Any, what: str = "an input") -> Array:
     """The value as a numpy array; NeedsValue where a trace does not know it."""
     if isinstance(x, np.ndarray):
         return x
-    if not is_known(x):
+    held = _concrete(x)
+    if held is None:
         raise NeedsValue(f"{what} must be known before the program is compiled")
-    return np.asarray(x)
+    return np.asarray(held)
 
 
 def sizes(x: Any, what: str = "a shape") -> tuple[int, ...]:
@@ -76,5 +84,5 @@ def number(x: Any, what: str = "a number") -> int:
 
 def check(fails: Any, message: str) -> None:
     """RunError where a condition is known to hold. In a compiled program nobody can be told, and it goes on."""
-    if is_known(fails) and bool(np.any(np.asarray(fails))):
+    if is_known(fails) and bool(np.any(known(fails))):
         raise RunError(message)

@@ -49,6 +49,15 @@ def the_jax() -> Any:
     return jax
 
 
+def the_optax() -> Any:
+    """The package of optimizers."""
+    try:
+        import optax
+    except ImportError:
+        raise MissingExtraError("optax", "jax", "Training") from None
+    return optax
+
+
 def exact(jax: Any) -> AbstractContextManager[Any]:
     """A context in which int64 and float64 are what they say."""
     # Its place has changed: older versions have it among what is tried out.
@@ -80,11 +89,11 @@ class Jax:
 
     def prepare(self, program: Program) -> Runner:
         """A callable that compiles the program when it first meets the shapes that it is given."""
-        return Compiled(_checked(program))
+        return Compiled(checked(program))
 
     def eager(self, program: Program) -> Runner:
         """A callable that runs the program step by step."""
-        traced = Traced(_checked(program))
+        traced = Traced(checked(program))
 
         def run(arrays: Sequence[Array]) -> list[Array]:
             return [np.asarray(value) for value in traced.step_by_step(arrays)]
@@ -92,7 +101,7 @@ class Jax:
         return run
 
 
-def _checked(program: Program) -> Program:
+def checked(program: Program) -> Program:
     """The program with loops along tensors as scans; UnsupportedError that lists steps without a rule."""
     scanned = with_scans(program)
     missing = refusals(scanned, RULES)
@@ -133,11 +142,11 @@ class Traced:
         words = [secrets.randbits(32) if self.plan.draws else 0 for _ in range(4)]
         return np.array(words, np.uint32)
 
-    def step_by_step(self, arrays: Sequence[Any]) -> list[Any]:
+    def step_by_step(self, arrays: Sequence[Any], seeds: Any = None) -> list[Any]:
         """All results, each step run by itself."""
         with exact(self.jax):
             feeds = [a if a.dtype.kind == "O" else self.jax.numpy.asarray(a) for a in arrays]
-            return self.call(feeds, self.big, self.jax.numpy.asarray(self.seeds()))
+            return self.call(feeds, self.big, self.jax.numpy.asarray(self.seeds() if seeds is None else seeds))
 
     def feeds_behind(self, names: Sequence[str]) -> set[int]:
         """The places of the feeds from which values follow."""
@@ -151,8 +160,8 @@ class Traced:
 class Compiled:
     """A program and what it was compiled to, by the shapes of its inputs."""
 
-    def __init__(self, program: Program) -> None:
-        self.traced = Traced(program)
+    def __init__(self, program: Program, traced: Traced | None = None) -> None:
+        self.traced = traced or Traced(program)
         self._made: OrderedDict[Any, _Entry] = OrderedDict()
         self._looked_at: frozenset[int] = frozenset()
         self._by_step = False
@@ -171,14 +180,15 @@ class Compiled:
             self._state = tuple(zip(outputs[-count:], made[-count:], strict=True))
         return outputs
 
-    def run(self, feeds: Sequence[Any]) -> list[Any]:
-        """The results as JAX's arrays (numpy's for strings and for what is known), of either kind of arrays."""
+    def run(self, feeds: Sequence[Any], seeds: Any = None) -> list[Any]:
+        """The results as JAX's arrays (numpy's for strings and for what is known), of either kind of arrays. `seeds`
+        are four random words, for numbers that are to be the same again."""
         jax = self.traced.jax
         with exact(jax):
             while not self._by_step:
                 entry = self._entry(feeds)
                 try:
-                    return entry(feeds)
+                    return entry(feeds, seeds)
                 except NeedsValue as error:
                     with self._lock:
                         self._made.clear()
@@ -186,7 +196,7 @@ class Compiled:
                         more = {place for place in behind if _can_be_looked_at(feeds[place])}
                         self._looked_at |= more
                         self._by_step = not more
-        return self.traced.step_by_step(feeds)
+        return self.traced.step_by_step(feeds, seeds)
 
     def _entry(self, feeds: Sequence[Any]) -> _Entry:
         fixed = self._looked_at | {i for i, feed in enumerate(feeds) if feed.dtype == object}
@@ -238,10 +248,11 @@ class _Entry:
 
         self._call = traced.jax.jit(function)
 
-    def __call__(self, feeds: Sequence[Any]) -> list[Any]:
+    def __call__(self, feeds: Sequence[Any], seeds: Any = None) -> list[Any]:
         traced = self._traced
+        words = traced.seeds() if seeds is None else seeds
         try:
-            made = self._call([feeds[place] for place in self._open], traced.big, traced.seeds())
+            made = self._call([feeds[place] for place in self._open], traced.big, words)
         except (RuntimeError, MemoryError) as error:
             raise RunError(f"jax failed: {str(error).splitlines()[0]}") from error
         return [self._known.get(place, value) for place, value in enumerate(made)]

@@ -78,9 +78,11 @@ class Plan:
         big: Sequence[Any] | None = None,
         seeds: Any = None,
         moved: Mapping[int, Any] | None = None,
+        watched: Sequence[int] | None = None,
     ) -> list[Any]:
         """Runs all steps. `big` are the values of big constants where they are not to be a part of what is traced;
-        `moved` is added to slots, so that their derivatives can be asked for."""
+        `moved` is added to slots, so that their derivatives can be asked for. With `watched` the values of these
+        slots are given, and not the results."""
         values: list[Any] = [None] * len(self.slots)
         for slot, tensor in self.constants.items():
             values[slot] = tensor.numpy()
@@ -97,7 +99,7 @@ class Plan:
                 made = self._step(jax, unknown, action, [values[slot] for slot in action.inputs], seeds)
                 for slot, value in zip(action.outputs, made, strict=False):
                     values[slot] = value + added[slot] if slot in added else value
-        return [values[slot] for slot in self.results]
+        return [values[slot] for slot in (self.results if watched is None else watched)]
 
     def _step(
         self, jax: Any, unknown: tuple[type[Exception], ...], action: _Action, inputs: Sequence[Any], seeds: Any
