@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from cryograph.base.dtypes import dtype_of
-from tests.support.op_cases import Case, D, F, N, bools, case, complexes, floats, ints, ivec
+from tests.support.op_cases import Case, D, F, N, bools, case, complexes, floats, ints, ivec, values
 
 KINDS = (np.complex64, np.complex128)
 ODD = [complex(1, -np.inf), complex(np.inf, np.nan), complex(np.nan, np.inf), complex(np.nan, 1)]
@@ -17,6 +17,11 @@ ODD = [complex(1, -np.inf), complex(np.inf, np.nan), complex(np.nan, np.inf), co
 def lowered(op: str, *inputs: Any, fixed: tuple[int, ...] = (), sizes: str = "any", **more: Any) -> Case:
     """A case that must be lowered."""
     return case(op, *inputs, fixed=fixed, sizes=sizes, **more)
+
+
+def ends() -> Iterator[Case]:
+    yield lowered("ComplexAbs", np.array([3e38, 3e-38, 0, 1e-30 + 1e-30j, *ODD], np.complex64))
+    yield lowered("ComplexAbs", np.array([1e200 + 1e200j, 1e-200, 0, *ODD], np.complex128), Tout=dtype_of(D))
 
 
 def moved() -> Iterator[Case]:
@@ -106,9 +111,17 @@ def computed() -> Iterator[Case]:
         yield lowered(op, complexes(3, 4), tolerance=4e-6)
     line = np.array([0, 1, -1, 1j, -1j, 1e-20, 1e15 + 1e15j, -2 + 1e-9j, -2 - 1e-9j, 3e-20j], np.complex64)
     yield lowered("Sqrt", line)
-    yield lowered("ComplexAbs", np.array([3e38, 3e-38, 0, 1e-30 + 1e-30j, *ODD], np.complex64))
-    yield lowered("ComplexAbs", np.array([1e200 + 1e200j, 1e-200, 0, *ODD], np.complex128), Tout=dtype_of(D))
     yield lowered("Div", complexes(4), np.array([1e30, 1e-30, 1e30j, 1e-25 - 1e-25j], np.complex64), tolerance=4e-6)
+
+
+def same_bits() -> Iterator[Case]:
+    for bits in ("int8", "int16", "int32", "int64"):
+        yield lowered("Bitcast", values(f"u{bits}", 3, 4), type=dtype_of(bits))
+        yield lowered("Bitcast", values(bits, 3, 4), type=dtype_of(f"u{bits}"))
+    for kind, real in (("complex64", "float32"), ("complex128", "float64")):
+        yield lowered("Bitcast", values(kind, 3, 4), type=dtype_of(real))
+        yield lowered("Bitcast", values(real, 3, 4, 2), type=dtype_of(kind), sizes="known")
+        yield lowered("Bitcast", values(kind, 3), type=dtype_of(kind))
 
 
 def transforms() -> Iterator[Case]:
@@ -133,4 +146,4 @@ def transforms() -> Iterator[Case]:
     yield lowered("IRFFT3D", complexes(4, 6, 5), ivec(4, 6, 8), fixed=(1,), sizes="known")
 
 
-CASES: list[Case] = [*moved(), *computed(), *transforms()]
+CASES: list[Case] = [*ends(), *moved(), *computed(), *same_bits(), *transforms()]

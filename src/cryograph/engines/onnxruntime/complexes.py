@@ -295,6 +295,20 @@ def cast(g: Builder, step: Step, x: Value, *, DstT: DType, Truncate: bool = Fals
     return joined(g, made, zeros(g, made))
 
 
+def bitcast(g: Builder, step: Step, x: Value, *, type: DType) -> Value:
+    """The same bits: of integers of one width, and of complex numbers as their parts. ONNX looks into no others."""
+    if x.dtype == type:
+        return x
+    if type == PARTS.get(x.dtype):
+        held = pairs(x)
+        return g.op("Identity", held, shape=held.shape)
+    if x.dtype == PARTS.get(type) and x.rank and x.size(-1) == 2:
+        return whole_of(g.op("Identity", x, shape=x.shape))
+    if x.dtype.is_integer and type.is_integer and x.dtype.itemsize == type.itemsize:
+        return g.cast(x, type)
+    raise Refusal(f"a Bitcast from {x.dtype} to {type} has no form in ONNX")
+
+
 # --- 2. what moves elements
 
 Moved = tuple[Sequence[Value], dict[str, Any]]
@@ -476,6 +490,7 @@ FORMULAS: Table = {
     "BatchMatMul": batch_mat_mul,
     "BatchMatMulV2": batch_mat_mul,
     "BatchMatMulV3": batch_mat_mul,
+    "Bitcast": bitcast,
     "Cast": cast,
     "Complex": complex_,
     "ComplexAbs": magnitude,
@@ -501,6 +516,7 @@ FORMULAS: Table = {
 }
 
 LOWERINGS: Table = {
-    op: FORMULAS[op] for op in ("Angle", "Complex", "ComplexAbs", "Conj", "ConjugateTranspose", "Imag", "Real")
+    op: FORMULAS[op]
+    for op in ("Angle", "Bitcast", "Complex", "ComplexAbs", "Conj", "ConjugateTranspose", "Imag", "Real")
 }
 """Of ops that have something to do with complex numbers only."""
