@@ -3,9 +3,39 @@
 from __future__ import annotations
 
 _REASONS: dict[str, tuple[str, ...]] = {
+    "asks for the time": ("Timestamp",),
+    "decodes or encodes files": (
+        *("DecodeAndCropJpeg", "DecodeBmp", "DecodeGif", "DecodeImage", "DecodeJpeg", "DecodePng", "DecodeWav"),
+        *("DecodeWebP", "EncodeJpeg", "EncodeJpegVariableQuality", "EncodePng", "EncodeWav", "ExtractJpegShape"),
+    ),
+    "draws into pictures line by line": ("DrawBoundingBoxes", "DrawBoundingBoxesV2"),
+    "draws where its windows begin": ("FractionalAvgPool", "FractionalMaxPool"),
+    "fills what lies outside of a picture with noise": ("ExtractGlimpse", "ExtractGlimpseV2"),
+    "folds numbers by a function of its own": (
+        *("XlaReduce", "XlaReduceWindow", "XlaScatter", "XlaSelectAndScatter", "XlaVariadicReduce"),
+        *("XlaVariadicReduceV2", "XlaVariadicSort"),
+    ),
+    "gives the whole gradient to every place near the largest": ("MaxPool3DGrad",),
     "goes round until the numbers have settled, in which LAPACK, by numpy, is far ahead of loops in ONNX": (
         *("BatchSelfAdjointEig", "BatchSelfAdjointEigV2", "BatchSvd", "Eig", "MatrixExponential", "MatrixLogarithm"),
         *("MatrixSquareRoot", "SelfAdjointEig", "SelfAdjointEigV2", "Svd"),
+    ),
+    "holds lists in tensors": (
+        *("RaggedTensorFromVariant", "RaggedTensorToVariant", "TensorListConcatLists", "TensorListPushBackBatch"),
+    ),
+    "reads or writes messages and lines": (
+        *("DecodeCSV", "DeserializeManySparse", "DeserializeSparse", "ParseExample", "ParseExampleV2"),
+        *("ParseSingleExample", "ParseTensor", "SerializeManySparse", "SerializeSparse", "SerializeTensor"),
+    ),
+    "reads the bits of numbers, which ONNX has no operator for": ("Bitcast", "NextAfter", "XlaReducePrecision"),
+    "rounds means to steps, where the order of adding decides": ("QuantizedInstanceNorm",),
+    "says something while it runs, which ONNX cannot": ("Assert", "Print"),
+    "spreads gradients over places that are worked out in the run": (
+        *("CropAndResizeGradBoxes", "CropAndResizeGradImage", "Dilation2DBackpropFilter", "Dilation2DBackpropInput"),
+        *("FractionalAvgPoolGrad", "FractionalMaxPoolGrad"),
+    ),
+    "walks along each sequence and back, or keeps the best of many ways": (
+        *("CTCBeamSearchDecoder", "CTCLoss", "CTCLossV2"),
     ),
 }
 
