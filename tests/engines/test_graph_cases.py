@@ -37,10 +37,15 @@ def first_value(kept: State, program: Program) -> Array:
     return np.zeros([size or 0 for size in spec.shape or ()], spec.dtype.numpy)
 
 
+def program_of(case: GraphCase) -> Program:
+    """The program of a recorded graph."""
+    keeps = case.name in GENERATORS
+    return build_program(case.document(), case.outputs, case.inputs, fold=fold, all_state=keeps)
+
+
 def run_turns(case: GraphCase, engine: str) -> None:
     """Runs all turns, the state of one going into the next."""
-    keeps = case.name in GENERATORS
-    program = build_program(case.document(), case.outputs, case.inputs, fold=fold, all_state=keeps)
+    program = program_of(case)
     assert complaints(program) == []
     runner = prepare(program, engine).run
     state = [first_value(kept, program) for kept in program.state]

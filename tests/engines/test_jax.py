@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -67,8 +68,7 @@ def runs_on_jax(name: str) -> bool:
     case = graphs.CASES[name]
     if any(word in name for word in UNTOLD) or any(turn.answers is None for turn in case.turns):
         return False
-    program = build_program(case.document(), case.outputs, case.inputs, fold=fold)
-    return not engine("jax").missing(program)
+    return not engine("jax").missing(graphs.program_of(case))
 
 
 @pytest.mark.parametrize("name", list(graphs.CASES)[::12])
@@ -138,3 +138,19 @@ def test_the_error_without_the_package_names_it(monkeypatch: pytest.MonkeyPatch)
             cg.Model.of(graph).compile("y", engine="jax")
     finally:
         monkeypatch.undo()
+
+
+def test_a_session_trains_on_it() -> None:
+    demo = Path(cg.__file__).parent / "data" / "demo"
+    rng = np.random.default_rng(0)
+    feeds = {"image": rng.random((8, 8, 8, 1)), "label": rng.integers(0, 10, 8), "dropout_rate": 0.3}
+    losses = {}
+    for name in ("jax", "numpy"):
+        with cg.load(demo / "graph.pbtxt", weights=demo / "digits-3000").session(name) as s:
+            losses[name] = [s.run(["training/loss", "train"], feeds)[0] for _ in range(10)]
+    np.testing.assert_allclose(losses["jax"], losses["numpy"], rtol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["generators/numbers_of_a_shape", "random_state/ops_on_a_state"])
+def test_generators_go_on(name: str) -> None:
+    graphs.run_turns(graphs.CASES[name], "jax")

@@ -250,3 +250,24 @@ def test_tables_fill_themselves() -> None:
     )
     with cg.Model(document.graph, "graph").session() as s:
         assert s.run("found", {"x": ["b", "z"]}).tolist() == [1, -1]
+
+
+def test_an_accumulator_gives_when_enough_is_there() -> None:
+    document = document_of(
+        node("held", "ConditionalAccumulator", dtype=FLOAT32, shape=(2,), reduction_type=b"MEAN"),
+        placeholder("x", (2,)),
+        const("now", 0, dtype=np.int64),
+        node("apply", "AccumulatorApplyGradient", "held", "now", "x", dtype=FLOAT32),
+        ints("two", 2),
+        node("take", "AccumulatorTakeGradient", "held", "two", dtype=FLOAT32),
+        node("count", "AccumulatorNumAccumulated", "held"),
+    )
+    with cg.Model(document.graph, "graph").session("numpy") as s:
+        s.run("apply", {"x": [1, 2]})
+        with pytest.raises(RunError, match="fewer gradients were accumulated than are required"):
+            s.run("take")
+        s.run("apply", {"x": [3, 4]})
+        assert s.run(["count", "take"])[1].tolist() == [2, 3]
+        assert s.run("count") == 0
+        s.run("apply", {"x": [5, 6]})
+        assert s.run("count") == 0  # of step 0, where 1 has come

@@ -11,6 +11,7 @@ from .draft import Op
 # These have outputs and an effect besides.
 _WITH_OUTPUTS = frozenset(
     {
+        "AccumulatorTakeGradient",
         "AddManySparseToTensorsMap",
         "AddSparseToTensorsMap",
         "Assign",
@@ -21,6 +22,7 @@ _WITH_OUTPUTS = frozenset(
         "CountUpTo",
         "EagerPyFunc",
         "PyFunc",
+        "ResourceAccumulatorTakeGradient",
         "ResourceCountUpTo",
         "RngReadAndSkip",
         "ScatterAdd",
@@ -62,6 +64,7 @@ HARMLESS = frozenset(
 
 READS = frozenset(
     {
+        "AccumulatorNumAccumulated",
         "LookupTableExport",
         "LookupTableExportV2",
         "LookupTableFind",
@@ -69,6 +72,7 @@ READS = frozenset(
         "LookupTableSize",
         "LookupTableSizeV2",
         "ReadVariableOp",
+        "ResourceAccumulatorNumAccumulated",
         "ResourceGather",
         "ResourceGatherNd",
         "VarIsInitializedOp",

@@ -55,13 +55,13 @@ class Part:
 class Holder:
     """What a handle refers to. `is_ref` tells the references of 2016: who takes one as a value reads it.
 
-    A TensorArray has no parts, as what it holds flows; `array` are its attributes, or those of a stack.
+    A TensorArray has no parts, as what it holds flows; `array` are its attributes, or those of a stack or accumulator.
     """
 
     name: str
     parts: tuple[Part, ...]
     is_ref: bool
-    kind: Literal["variable", "table", "array", "stack", "store"]
+    kind: Literal["variable", "table", "array", "stack", "store", "accumulator"]
     array: Mapping[str, Any] | None = None
 
 
@@ -84,12 +84,12 @@ class Holders:
         if op.op == STORE:
             return self._found.get(("store", op.name)) or self._add("store", _store(op.name))
         if op.op in TABLES:
-            name = _shared_name(op) or op.name
+            name = shared_name(op) or op.name
             return self._found.get(("table", name)) or self._add("table", self._table(name, op))
-        variable = self._by_node.get(op.name) or self._document.variables.get(_shared_name(op))
+        variable = self._by_node.get(op.name) or self._document.variables.get(shared_name(op))
         if variable is None and op.op in RESOURCE_VARIABLES:
             variable = self._document.variables.get(op.name)
-        name = variable.name if variable is not None else _shared_name(op) or op.name
+        name = variable.name if variable is not None else shared_name(op) or op.name
         return self._found.get(("variable", name)) or self._add("variable", self._variable(name, variable, op))
 
     def note(self, holder: Holder) -> Holder:
@@ -187,7 +187,8 @@ def _store(name: str) -> Holder:
     return Holder(name, parts, False, "store")
 
 
-def _shared_name(op: Op) -> str:
+def shared_name(op: Op) -> str:
+    """The name under which several nodes hold the same; empty where there is none."""
     shared = op.attrs.get("shared_name", b"")
     # TF2 gives handles in functions a shared name that means "a new one each time".
     if not isinstance(shared, bytes) or shared.startswith(b"cd2c89b7-88b7-44c8-ad83-06c2a9158347"):

@@ -18,11 +18,12 @@ from ..base.errors import GraphError, UnsupportedError
 from ..base.tensors import Tensor
 from ..graph.document import Document
 from ..ops.signatures import signature
+from .accumulators import ACCUMULATORS, accumulator
 from .arrays import ARRAYS, reserve
 from .draft import LOOPS, TESTS, Draft, Op, in_order, index_of
 from .effects import op_has_effect
 from .generators import draw, generator
-from .holders import HOLDER_OPS, MISSING, Holder, Holders, Part
+from .holders import HOLDER_OPS, MISSING, Holder, Holders, Part, shared_name
 from .kept_arrays import GRADIENTS, KEPT_ARRAYS, are_kept, begin, gradient, kept_array, root_of
 from .stacks import STACKS, empty, stack
 from .state import apply, written_inputs
@@ -91,6 +92,13 @@ class _Resolver:
         self.own: set[str] = set()
         self.gradients: dict[str, dict[str, Part]] = {}
 
+    def held(self, op: Op) -> Holder | None:
+        """What an op gives the handle of, when that is there from the beginning: a variable, a table, an
+        accumulator."""
+        if op.op in ACCUMULATORS:
+            return self.holders.note(accumulator(op, shared_name(op) or op.name))
+        return self.holders.of(op) if op.op in HOLDER_OPS else None
+
     def made(self, op: Op) -> Holder | None:
         """What an op gives the handle of, when that comes into being there: a stack, a temporary variable, or an array
         that is kept."""
@@ -121,8 +129,9 @@ class _Resolver:
         for op in in_order(draft.ops):
             if op.op == "NoOp":
                 continue
-            if op.op in HOLDER_OPS:
-                tokens[f"{op.key}:0"] = self.holders.of(op)
+            held = self.held(op)
+            if held is not None:
+                tokens[f"{op.key}:0"] = held
                 continue
             own = self.made(op)
             if own is not None:
@@ -272,8 +281,9 @@ class _Walk:
     def _visit(self, op: Op) -> None:
         if op.op == "NoOp":  # it had a place in the order, and that is known now
             return
-        if op.op in HOLDER_OPS:
-            self._tokens[f"{op.key}:0"] = self._resolver.holders.of(op)
+        held = self._resolver.held(op)
+        if held is not None:
+            self._tokens[f"{op.key}:0"] = held
             return
         own = self._resolver.made(op)
         if own is not None:

@@ -29,6 +29,7 @@ from ..base.dtypes import BOOL, INT32, INT64, RESOURCE
 from ..base.errors import Error, GraphError, UnsupportedError
 from ..base.tensors import Tensor
 from ..ops.signatures import input_types, signature
+from .accumulators import ACCUMULATOR_READING, ACCUMULATOR_WRITING
 from .arrays import ARRAY_RULES
 from .draft import Op
 from .effects import HARMLESS, op_has_effect
@@ -95,6 +96,8 @@ def _kind(op: str) -> str:
         return "array"
     if op.startswith("Stack"):
         return "stack"
+    if "Accumulator" in op:
+        return "accumulator"
     return "table" if op.startswith(("LookupTable", "InitializeTable")) else "variable"
 
 
@@ -204,6 +207,7 @@ def _fill_from_file(scope: Scope, op: Op, inputs: Sequence[str], holder: Holder)
 
 
 READING: dict[str, Rule] = {
+    **ACCUMULATOR_READING,
     **TEMPORARY_RULES,
     "ReadVariableOp": _read,
     "ResourceGather": _gather,
@@ -220,6 +224,7 @@ READING: dict[str, Rule] = {
 }
 
 WRITING: dict[str, Rule] = {
+    **ACCUMULATOR_WRITING,
     "Assign": _assign,
     "AssignVariableOp": _assign,
     "AssignAdd": _update("AddV2"),

@@ -94,7 +94,8 @@ def _uniform(ctx: JaxContext, words: Any, dtype: np.dtype[Any]) -> Any:
     return cast(narrow & np.uint16(mask) | np.uint16(one), dtype) - np.ones((), dtype)
 
 
-def _draw_uniform(state: State, count: int, dtype: np.dtype[Any]) -> Any:
+def draw_uniform(state: State, count: int, dtype: np.dtype[Any]) -> Any:
+    """Floats in [0, 1)."""
     return _uniform(state.ctx, state.some(-(-count // _each(dtype))), dtype)[:count]
 
 
@@ -111,14 +112,15 @@ def _through(dtype: np.dtype[Any]) -> np.dtype[Any]:
     return np.dtype(np.float64 if dtype == np.float64 else np.float32)
 
 
-def _draw_normal(state: State, count: int, dtype: np.dtype[Any]) -> Any:
+def draw_normal(state: State, count: int, dtype: np.dtype[Any]) -> Any:
+    """Numbers of mean 0 and deviation 1."""
     words = state.some(-(-count // _each(dtype)))
     flat = _uniform(state.ctx, words, _through(dtype)).reshape(-1, 2)
     made = state.ctx.xp.stack(_pairs(state.ctx.xp, flat[:, 0], flat[:, 1]), -1)
     return made.reshape(-1)[:count].astype(dtype)
 
 
-def _draw_truncated(state: State, count: int, dtype: np.dtype[Any]) -> Any:
+def draw_truncated(state: State, count: int, dtype: np.dtype[Any]) -> Any:
     """Normal numbers that are within two deviations: of the candidates of a group the first that are."""
     xp, each = state.ctx.xp, _each(dtype)
     groups = -(-count // each)
@@ -139,11 +141,13 @@ def _whole(state: State, count: int, dtype: np.dtype[Any]) -> Any:
     return words[:count]
 
 
-def _full(state: State, count: int, dtype: np.dtype[Any]) -> Any:
+def full(state: State, count: int, dtype: np.dtype[Any]) -> Any:
+    """Integers of all their bits."""
     return state.ctx.lax.bitcast_convert_type(_whole(state, count, dtype), dtype)
 
 
-def _between(state: State, count: int, low: Any, high: Any) -> Any:
+def between(state: State, count: int, low: Any, high: Any) -> Any:
+    """Integers from `low` to below `high`."""
     if low.ndim or high.ndim:
         raise RunError("the ends of the range must be single numbers")
     if count:
@@ -154,6 +158,7 @@ def _between(state: State, count: int, low: Any, high: Any) -> Any:
 
 
 Draw = Callable[[State, int, np.dtype[Any]], Any]
+"""Draws so many numbers of a dtype."""
 
 
 def _drawn(ctx: JaxContext, draw: Draw, state: State, shape: Any) -> Any:
@@ -184,17 +189,17 @@ def _by_attributes(draw: Draw) -> Rule:
 
 def _int_by_key(ctx: JaxContext, shape: Any, key: Any, counter: Any, alg: Any, low: Any, high: Any) -> Any:
     sizes = sizes_of_shape(known(shape))
-    return _between(_of_key(ctx, key, counter, alg), prod(sizes), low, high).reshape(sizes)
+    return between(_of_key(ctx, key, counter, alg), prod(sizes), low, high).reshape(sizes)
 
 
 def _int_by_pair(ctx: JaxContext, shape: Any, seed: Any, low: Any, high: Any) -> Any:
     sizes = sizes_of_shape(known(shape))
-    return _between(_of_pair(ctx, seed), prod(sizes), low, high).reshape(sizes)
+    return between(_of_pair(ctx, seed), prod(sizes), low, high).reshape(sizes)
 
 
 def _int_by_attributes(ctx: JaxContext, shape: Any, low: Any, high: Any, *, seed: int = 0, seed2: int = 0) -> Any:
     sizes = sizes_of_shape(known(shape))
-    return _between(_of_words(ctx, seed, seed2), prod(sizes), low, high).reshape(sizes)
+    return between(_of_words(ctx, seed, seed2), prod(sizes), low, high).reshape(sizes)
 
 
 def _key_counter(ctx: JaxContext, seed: Any) -> tuple[Any, Any]:
@@ -256,24 +261,24 @@ def _stateless_multinomial(ctx: JaxContext, logits: Any, num_samples: Any, seed:
 RULES: dict[str, Rule] = {
     "Multinomial": _multinomial,
     "RandomShuffle": _shuffle,
-    "RandomStandardNormal": _by_attributes(_draw_normal),
-    "RandomUniform": _by_attributes(_draw_uniform),
+    "RandomStandardNormal": _by_attributes(draw_normal),
+    "RandomUniform": _by_attributes(draw_uniform),
     "RandomUniformInt": _int_by_attributes,
     "StatelessMultinomial": _stateless_multinomial,
     "StatelessRandomGetAlg": _algorithm,
     "StatelessRandomGetKeyCounter": _key_counter,
     "StatelessRandomGetKeyCounterAlg": _key_counter_algorithm,
-    "StatelessRandomNormal": _by_pair(_draw_normal),
-    "StatelessRandomNormalV2": _by_key(_draw_normal),
-    "StatelessRandomUniform": _by_pair(_draw_uniform),
-    "StatelessRandomUniformFullInt": _by_pair(_full),
-    "StatelessRandomUniformFullIntV2": _by_key(_full),
+    "StatelessRandomNormal": _by_pair(draw_normal),
+    "StatelessRandomNormalV2": _by_key(draw_normal),
+    "StatelessRandomUniform": _by_pair(draw_uniform),
+    "StatelessRandomUniformFullInt": _by_pair(full),
+    "StatelessRandomUniformFullIntV2": _by_key(full),
     "StatelessRandomUniformInt": _int_by_pair,
     "StatelessRandomUniformIntV2": _int_by_key,
-    "StatelessRandomUniformV2": _by_key(_draw_uniform),
-    "StatelessTruncatedNormal": _by_pair(_draw_truncated),
-    "StatelessTruncatedNormalV2": _by_key(_draw_truncated),
-    "TruncatedNormal": _by_attributes(_draw_truncated),
+    "StatelessRandomUniformV2": _by_key(draw_uniform),
+    "StatelessTruncatedNormal": _by_pair(draw_truncated),
+    "StatelessTruncatedNormalV2": _by_key(draw_truncated),
+    "TruncatedNormal": _by_attributes(draw_truncated),
 }
 
 DRAWING = frozenset({"Multinomial", "RandomShuffle", "RandomStandardNormal", "RandomUniform", "RandomUniformInt",
