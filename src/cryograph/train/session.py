@@ -167,15 +167,19 @@ class Session:
         """Runs, and keeps what was written. The answers may share memory with the state."""
         given = [fitted(value, slot) for value, slot in zip(feeds.values(), plan.feeds, strict=False)]
         if not plan.writes and not plan.makes and not plan.nexts:
-            return plan.run([*given, *self._store.read(plan.reads)])
+            return self._runs(plan, given)
         with self._store.writing:
             for name in plan.makes:
                 self._iterators.make(name, feeds)
             elements = [value for taken in plan.nexts for value in self._iterators.next(taken)]
             given += map(fitted, elements, plan.feeds[len(given) :])
-            answers = plan.run([*given, *self._store.read(plan.reads)])
+            answers = self._runs(plan, given)
             self._store.write(plan.writes, _owned(answers[plan.count :], given))
         return answers
+
+    def _runs(self, plan: Compiled, given: Sequence[Array]) -> list[Array]:
+        state = self._store.read(plan.reads)
+        return plan.run([*given, *state]) if plan.pinning is None else plan.pinning.run(given, state)
 
     def _spawn(self, document: Document, afresh: str) -> Session:
         """A session of another graph on the same state, without that of the names below `afresh`."""
