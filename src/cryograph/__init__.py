@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .api.inspection import Summary, inspect
     from .api.model import Model, import_graph, load, save
     from .api.predictor import Predictor
+    from .api.retraining import retrain
     from .api.verification import verify
     from .base.dtypes import DType
     from .base.errors import Error
@@ -56,6 +57,7 @@ __all__ = [
     "inspect",
     "latest_checkpoint",
     "load",
+    "retrain",
     "save",
     "save_checkpoint",
     "train",
@@ -83,6 +85,7 @@ _HOMES = {
     "inspect": "api.inspection",
     "latest_checkpoint": "formats.state",
     "load": "api.model",
+    "retrain": "api.retraining",
     "save": "api.model",
     "save_checkpoint": "formats.checkpoint",
     "train": "train",

@@ -55,6 +55,13 @@ def encode_png(pixels: Array) -> bytes:
     return made.getvalue()
 
 
+def drawing(size: tuple[int, int] = (1, 1)) -> tuple[Any, Any, Any]:
+    """A white picture of (width, height), what draws on it, and the font to write with."""
+    pillow = _pillow("Drawing pictures")
+    image = pillow.Image.new("RGB", size, "white")
+    return image, pillow.ImageDraw.Draw(image), pillow.ImageFont.load_default(13)
+
+
 def _opened(file: IO[bytes], name: str, channels: int, upright: bool) -> Any:
     """Pillow's image of a file; FormatError for what is none."""
     pillow = _pillow("Reading pictures")
@@ -81,6 +88,8 @@ def _pillow(task: str) -> Any:
     """Pillow's contents; MissingExtraError without it."""
     try:
         import PIL.Image
+        import PIL.ImageDraw
+        import PIL.ImageFont
         import PIL.ImageOps
         import PIL.JpegImagePlugin
         import PIL.WebPImagePlugin

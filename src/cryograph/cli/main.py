@@ -17,6 +17,7 @@ from .cut import extract
 from .demo import demo
 from .freeze import freeze, unfreeze
 from .inspect import inspect
+from .retrain import retrain
 from .run import run
 
 DONE, NO, FAILED, STOPPED = 0, 1, 2, 130
@@ -33,7 +34,7 @@ def cryograph() -> None:
     """
 
 
-for _verb in (inspect, freeze, unfreeze, extract, convert, diff, verify, run, classify, bench, demo):
+for _verb in (inspect, freeze, unfreeze, extract, convert, diff, verify, run, classify, retrain, bench, demo):
     cryograph.add_command(_verb)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import click
@@ -39,3 +39,23 @@ def progress(what: str, nbytes: int) -> Iterator[None]:
         watch(bar.update),
     ):
         yield
+
+
+@contextlib.contextmanager
+def counting(unit: str) -> Iterator[Callable[[str, int, int], None]]:
+    """A bar for each of several counts, which is told (what, how many now, how many in all); drawn as by `progress`."""
+    from tqdm import tqdm
+
+    terminal = sys.stderr.isatty()
+    bars: dict[str, Any] = {}
+
+    def count(what: str, now: int, total: int) -> None:
+        if what not in bars:
+            bars[what] = tqdm(total=total, desc=what, unit=f" {unit}", delay=1.0, disable=not terminal, leave=False)
+        bars[what].update(now)
+
+    try:
+        yield count
+    finally:
+        for bar in bars.values():
+            bar.close()

@@ -1,0 +1,51 @@
+"""The options of the verb `retrain` as the arguments of `retrain`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..train.distortions import Distortion
+from ..train.softmax_head import HeadSettings
+from .labels import parse_levels, parse_size
+
+
+def arguments(
+    *,
+    validation: float,
+    test: float,
+    epochs: int,
+    learning_rate: float,
+    batch: int,
+    seed: int,
+    flip: bool,
+    crop: float,
+    scale: float,
+    brightness: float,
+    copies: int,
+    bottleneck: str | None,
+    input_name: str | None,
+    old_output: str | None,
+    final_name: str,
+    size: str | None,
+    mean: str | None,
+    std: str | None,
+    no_cache: bool,
+    engine: str,
+) -> dict[str, Any]:
+    """Keyword arguments; InputError for text that is no size or level, and per cents out of range."""
+    return {
+        "validation": validation,
+        "test": test,
+        "settings": HeadSettings(epochs, batch, learning_rate, seed=seed),
+        "distortion": Distortion(flip, crop, scale, brightness),
+        "copies": copies,
+        "bottleneck": bottleneck,
+        "input_name": input_name,
+        "output_name": old_output,
+        "final_name": final_name,
+        "input_size": parse_size(size),
+        "image_mean": parse_levels(mean),
+        "image_std": parse_levels(std),
+        "cached": not no_cache,
+        "engine": engine,
+    }

@@ -1,0 +1,224 @@
+"""Retrains a network for other classes of pictures: what TensorFlow's image_retraining example did, from any model.
+
+1. Pictures lie in one folder a class; which part each belongs to depends on its name only (`train.labelled`).
+2. The input and the features before the last layer are found in the graph (`ops.picture_inputs`, `ops.bottlenecks`).
+3. Features are worked out by the fast engine, and kept (`features`); those of distorted copies are not.
+4. A new last layer is trained on them (`train.softmax_head`) and takes the place of the old one
+   (`transforms.replace_head`).
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..base.errors import InputError
+from ..base.files import Path, atomic_write
+from ..base.tensors import Array
+from ..graph.document import Document
+from ..ops.bottlenecks import find_bottleneck
+from ..ops.picture_inputs import PictureInput, find_picture_input
+from ..ops.ranking import one_choice, rank_outputs
+from ..train.distortions import Distortion
+from ..train.labelled import Labelled, Picture, find_labelled
+from ..train.softmax_head import Epoch, Head, HeadSettings, fit_head
+from ..transforms.replace_head import replace_head
+from .confusion import Confusion
+from .features import Features
+from .model import Model, load
+
+Watch = Callable[[str, int, int], object]
+"""Is told what is done (`train`, `validation`, `test`, `copies`), how much of it now, and how much in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retrained:
+    """A network with a new last layer, and how good it is.
+
+    `model` takes pictures at `input` as the old one did and gives the chances of `labels` at `output`; `heads` are the
+    constants of the new layer. `accuracy` is the share of right answers on the parts train, validation and test (None
+    for one without pictures), `confusion` that of the test part, `wrong` the pictures of it that are taken for another
+    class. `reasons` and `warnings` are in words.
+    """
+
+    model: Model
+    input: PictureInput
+    output: str
+    heads: tuple[str, ...]
+    labels: tuple[str, ...]
+    counts: tuple[int, int, int]
+    accuracy: tuple[float | None, float | None, float | None]
+    confusion: Confusion
+    wrong: tuple[tuple[str, str, str], ...]
+    epochs: tuple[Epoch, ...]
+    reasons: tuple[str, ...]
+    warnings: tuple[str, ...]
+
+    def save(self, path: Path, checkpoint: bool = False) -> list[str]:
+        """Writes the model (the format from the suffix), its labels and the picture of its confusion beside it, and on
+        request the graph with its new layer as variables (`.meta`) and a checkpoint of them. Gives what was written."""
+        stem = os.path.splitext(os.fspath(path))[0]
+        written = [os.fspath(path), f"{stem}_labels.txt", f"{stem}_confusion.png"]
+        self.model.save(path)
+        with atomic_write(written[1]) as out:
+            out.write("".join(f"{label}\n" for label in self.labels).encode())
+        self.confusion.save(written[2])
+        if checkpoint:
+            thawed = self.model.unfreeze(self.heads)
+            thawed.save(f"{stem}-0", "checkpoint")
+            thawed.save(f"{stem}-0.meta")
+            written += [f"{stem}-0", f"{stem}-0.meta"]
+        return written
+
+    def to_json(self) -> str:
+        """How it went, as JSON; without the model."""
+        told = {
+            "output": self.output,
+            "input": self.input.tensor,
+            "labels": self.labels,
+            **{f"{part}_pictures": n for part, n in zip(("train", "validation", "test"), self.counts, strict=True)},
+            **{f"{part}_accuracy": a for part, a in zip(("train", "validation", "test"), self.accuracy, strict=True)},
+            "confusion": self.confusion.counts,
+            "wrong": self.wrong,
+            "epochs": [dataclasses.asdict(epoch) for epoch in self.epochs],
+            "reasons": self.reasons,
+            "warnings": self.warnings,
+        }
+        return json.dumps(told, indent=2)
+
+    def __str__(self) -> str:
+        lines = [f"{len(self.labels)} classes, {sum(self.counts)} pictures, {len(self.epochs)} epochs"]
+        for part, n, share in zip(("train", "validation", "test"), self.counts, self.accuracy, strict=True):
+            lines.append(f"  {part:<11}{n:6} pictures" + ("" if share is None else f"  {share:6.1%} right"))
+        lines += ["", "Test pictures by class (rows), and what they are taken for:"]
+        lines += ["  " + line for line in str(self.confusion).splitlines()]
+        lines += [f"  {path} is {truth}, taken for {answer}" for path, truth, answer in self.wrong[:10]]
+        lines += ["", "Taken for granted:", *(f"  {reason}" for reason in self.reasons)]
+        lines += [f"warning: {warning}" for warning in self.warnings]
+        return "\n".join(lines)
+
+
+def retrain(
+    model: Document | Path,
+    images: Path,
+    *,
+    validation: float = 10,
+    test: float = 10,
+    distortion: Distortion | None = None,
+    copies: int = 1,
+    settings: HeadSettings | None = None,
+    bottleneck: str | None = None,
+    input_name: str | None = None,
+    output_name: str | None = None,
+    final_name: str = "final_result",
+    input_size: tuple[int, int] | None = None,
+    image_mean: Sequence[float] | None = None,
+    image_std: Sequence[float] | None = None,
+    engine: str = "auto",
+    cached: bool = True,
+    watch: Watch = lambda what, now, total: None,
+) -> Retrained:
+    """A network that tells apart the classes of pictures in `images`, one folder each.
+
+    `model` is any classifier of pictures: a Model or a path (frozen `.pb`, SavedModel, checkpoint with its graph).
+    `validation` and `test` per cent of the pictures are put aside. With a `distortion` the training also sees `copies`
+    changed copies of each picture. Everything else is found out where it is not given, and said in `reasons`.
+    InputError for what cannot be found out; FileError and FormatError for pictures that cannot be read.
+    """
+    labelled = find_labelled(images, validation, test)
+    whole = Model.of(model) if isinstance(model, Document) else load(model)
+    output, why = _old_output(whole, output_name)
+    network = whole.freeze(output)
+    tensor, rank, width, because = find_bottleneck(network, output, bottleneck)
+    levels = (None if image_mean is None else tuple(image_mean), None if image_std is None else tuple(image_std))
+    target = find_picture_input(network, [tensor], input_name, input_size, *levels)
+    features = Features(network, target, tensor, rank == 4, engine, cached)
+    parts = {part: labelled.part(part) for part in ("train", "validation", "test")}
+    x = {part: _features(features, part, pictures, watch) for part, pictures in parts.items()}
+    y = {part: np.array([p.label for p in pictures], np.int64) for part, pictures in parts.items()}
+    seen, known = _with_copies(features, parts["train"], x["train"], y["train"], distortion, copies, watch)
+    held = (x["validation"], y["validation"]) if len(y["validation"]) else None
+    head = fit_head(seen, known, len(labelled.labels), held, settings or HeadSettings())
+    made, name, heads = replace_head(network, tensor, head.weights, head.biases, final_name, rank == 4)
+    reasons = (
+        *target.reasons,
+        f"features are {tensor} ({width} numbers): {because}",
+        f"the old classes came out of {output}: {why}",
+        f"features of {features.fresh} pictures were worked out, of {features.kept} they were at hand",
+    )
+    return _judged(Model.of(made), target, f"{name}:0", heads, labelled, parts, x, y, head, reasons)
+
+
+def _old_output(model: Model, name: str | None) -> tuple[str, str]:
+    if name is not None:
+        return model.graph.port(name).tensor, "as given"
+    candidates = [c for c in rank_outputs(model) if c.score > 0]
+    chosen = one_choice(candidates, 1)
+    if not chosen:
+        listed = "".join(f"\n  {c.tensor}  ({c.op}: {c.reason})" for c in candidates[:10])
+        raise InputError(f"Which tensor is the old answer is not clear; name it with output_name (--output).{listed}")
+    return chosen[0].tensor, chosen[0].reason
+
+
+def _features(features: Features, part: str, pictures: Sequence[Picture], watch: Watch) -> Array:
+    return features.of([p.path for p in pictures], lambda now: watch(part, now, len(pictures)))
+
+
+def _with_copies(
+    features: Features,
+    pictures: Sequence[Picture],
+    x: Array,
+    y: Array,
+    distortion: Distortion | None,
+    copies: int,
+    watch: Watch,
+) -> tuple[Array, Array]:
+    """Features and classes to train on, those of changed copies behind those of the pictures themselves."""
+    if not distortion or copies < 1:
+        return x, y
+    paths, every = [p.path for p in pictures], [x]
+    for seed in range(copies):
+        made = features.of(paths, lambda now: watch("copies", now, copies * len(paths)), distortion, seed)
+        every.append(made)
+    return np.concatenate(every), np.tile(y, copies + 1)
+
+
+def _judged(
+    model: Model,
+    target: PictureInput,
+    output: str,
+    heads: Sequence[str],
+    labelled: Labelled,
+    parts: dict[str, list[Picture]],
+    x: dict[str, Array],
+    y: dict[str, Array],
+    head: Head,
+    reasons: tuple[str, ...],
+) -> Retrained:
+    """How right the new layer is on each part."""
+    said = {part: head.scores(rows).argmax(-1) if len(rows) else y[part] for part, rows in x.items()}
+    shares = [float((said[part] == y[part]).mean()) if len(y[part]) else None for part in parts]
+    wrong = [
+        (picture.path, labelled.labels[picture.label], labelled.labels[answer])
+        for picture, answer in zip(parts["test"], said["test"], strict=True)
+        if picture.label != answer
+    ]
+    return Retrained(
+        model=model,
+        input=target,
+        output=output,
+        heads=tuple(heads),
+        labels=labelled.labels,
+        counts=(len(y["train"]), len(y["validation"]), len(y["test"])),
+        accuracy=(shares[0], shares[1], shares[2]),
+        confusion=Confusion.of(labelled.labels, y["test"], said["test"]),
+        wrong=tuple(wrong),
+        epochs=head.epochs,
+        reasons=reasons,
+        warnings=labelled.warnings,
+    )

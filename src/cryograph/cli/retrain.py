@@ -1,0 +1,51 @@
+"""The verb `retrain`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import click
+
+from .show import AS_JSON, counting, show
+
+
+@click.command()
+@click.argument("model")
+@click.option("--images", required=True, metavar="DIR", help="A directory with a folder of pictures for each class.")
+@click.option("--output", "-o", "output", required=True, metavar="NEW.pb", help="Where to write the new model.")
+@click.option("--validation", type=float, default=10, show_default=True, help="Per cent of pictures to choose by.")
+@click.option("--test", type=float, default=10, show_default=True, help="Per cent of pictures to judge by.")
+@click.option("--epochs", type=click.IntRange(1), default=200, show_default=True, help="Times through the pictures.")
+@click.option("--learning-rate", type=float, default=0.01, show_default=True, help="How large steps are.")
+@click.option("--batch", type=click.IntRange(1), default=100, show_default=True, help="Pictures a step.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of the order of pictures.")
+@click.option("--flip", is_flag=True, help="Also learn from mirrored copies.")
+@click.option("--crop", type=float, default=0, metavar="PERCENT", help="Also from copies cut by up to this much.")
+@click.option("--scale", type=float, default=0, metavar="PERCENT", help="Also from copies enlarged by up to this.")
+@click.option("--brightness", type=float, default=0, metavar="PERCENT", help="Also from brighter and darker copies.")
+@click.option("--copies", type=click.IntRange(1), default=1, show_default=True, help="Changed copies of each picture.")
+@click.option("--bottleneck", metavar="TENSOR", help="The features to learn from.")
+@click.option("--input", "input_name", metavar="TENSOR", help="The tensor that takes pictures.")
+@click.option("--old-output", metavar="TENSOR", help="The old answer of the model.")
+@click.option("--final-name", default="final_result", show_default=True, help="What the new answer is called.")
+@click.option("--size", metavar="PIXELS", help="Height and width of what the model takes: 224, or 224x160.")
+@click.option("--mean", metavar="LEVELS", help="Subtracted from pixels of 0 to 255.")
+@click.option("--std", metavar="LEVELS", help="Pixels are divided by this then.")
+@click.option("--checkpoint", is_flag=True, help="Also write the new layer as variables: .meta and checkpoint.")
+@click.option("--no-cache", is_flag=True, help="Work features out anew, and keep none.")
+@click.option("--engine", default="auto", show_default=True, help="auto, numpy, onnxruntime, openvino or fastest.")
+@AS_JSON
+def retrain(model: str, images: str, output: str, checkpoint: bool, as_json: bool, **options: Any) -> None:
+    """Retrain a model for other classes of pictures.
+
+    MODEL is any model that classifies pictures. Its last layer is trained anew on the pictures below DIR, one folder a
+    class. NEW.pb, its labels (NEW_labels.txt) and a picture of what is taken for what (NEW_confusion.png) are written.
+    """
+    from ..api.retrain_options import arguments
+    from ..api.retraining import retrain as train
+
+    with counting("pictures") as watch:
+        made = train(model, images, watch=watch, **arguments(**options))
+    written = made.save(output, checkpoint)
+    show(made, as_json)
+    click.echo(f"Written: {', '.join(written)}", err=as_json)

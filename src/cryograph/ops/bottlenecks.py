@@ -1,0 +1,93 @@
+"""Where a network that classifies is cut to give it another last layer: the features that its last layer takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ..base.errors import InputError
+from ..base.shapes import show
+from ..graph.document import Document
+from ..graph.graph import Graph
+from ..graph.node import Node, Port
+from ..graph.walks import ancestors
+from .inference import infer
+
+HEAD = frozenset(
+    {"Softmax", "LogSoftmax", "Sigmoid", "Identity", "BiasAdd", "Add", "AddV2", "Reshape", "Squeeze", "ArgMax", "Cast"}
+)
+"""Ops between the last layer's product and the answer."""
+PRODUCTS = frozenset({"MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Conv2D"})
+DEPTH = 16
+
+
+def find_bottleneck(document: Document, output: str, name: str | None = None) -> tuple[str, int, int, str]:
+    """The tensor of features behind `output`, its rank (2, or 4 when pictures are still to be pooled), the number of
+    features, and why it is the one. Variables must be constants. InputError when it does not become clear."""
+    graph = document.graph
+    inference = infer(graph)
+    if name is not None:
+        tensor, why = graph.port(name).tensor, "as given"
+    else:
+        product = _last_product(graph, graph.port(output).node)
+        if product is None:
+            raise InputError(
+                f"No last layer (MatMul or Conv2D with softmax behind it) was found behind {output}; name the tensor of"
+                " features with bottleneck (--bottleneck)."
+            )
+        tensor, why = product.data_inputs[0].tensor, f"what the last layer {product.name} ({product.op}) takes"
+        tensor = _plain(graph, tensor)
+    shape = inference.shape(tensor)
+    if shape is None or len(shape) not in (2, 4) or shape[-1] is None:
+        raise InputError(
+            f"{tensor} has the shape {show(shape)}; features are (N, F), or (N, H, W, F) that are pooled. Name another"
+            " tensor with bottleneck (--bottleneck)."
+        )
+    return tensor, len(shape), shape[-1], why
+
+
+def layers_behind(graph: Graph, bottleneck: str, stop: Sequence[str]) -> list[str]:
+    """The constants that hold the weights of layers (products and convolutions) before the bottleneck, in the graph's
+    order; what is needed for `stop` (tensors that are fed) is left out."""
+    fed = {Port.parse(tensor).node for tensor in stop}
+    needed = ancestors(graph, [Port.parse(bottleneck).node], fed)
+    found = []
+    for node in graph:
+        if node.name in needed and node.op in PRODUCTS | {"DepthwiseConv2dNative"}:
+            source = _constant(graph, node.data_inputs[1].node)
+            if source is not None:
+                found.append(source)
+    return list(dict.fromkeys(found))
+
+
+def _last_product(graph: Graph, name: str) -> Node | None:
+    for _ in range(DEPTH):
+        node = graph.nodes.get(name)
+        if node is None or not node.data_inputs:
+            return None
+        if node.op in PRODUCTS:
+            return node if _constant(graph, node.data_inputs[1].node) is not None else None
+        if node.op not in HEAD:
+            return None
+        name = node.data_inputs[0].node
+    return None
+
+
+def _constant(graph: Graph, name: str) -> str | None:
+    """The Const behind a node, through what only passes it on."""
+    for _ in range(DEPTH):
+        node = graph.nodes.get(name)
+        if node is None or node.op == "Const":
+            return name if node is not None else None
+        if node.op not in ("Identity", "ReadVariableOp") or not node.data_inputs:
+            return None
+        name = node.data_inputs[0].node
+    return None
+
+
+def _plain(graph: Graph, tensor: str) -> str:
+    """The tensor without the dropout of its last layer, which does nothing any more, and without Identity."""
+    node = graph.nodes.get(Port.parse(tensor).node)
+    while node is not None and node.op == "Identity" and node.data_inputs:
+        tensor = node.data_inputs[0].tensor
+        node = graph.nodes.get(Port.parse(tensor).node)
+    return tensor

@@ -1,0 +1,215 @@
+"""Retraining a small network: how pictures are split, where it is cut, what is learnt, what is written and refused."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import cryograph as cg
+from cryograph.api.confusion import Confusion
+from cryograph.api.model import Model
+from cryograph.base.dtypes import FLOAT32, INT32
+from cryograph.base.errors import FileError, FormatError, InputError
+from cryograph.cli.main import call
+from cryograph.ops.bottlenecks import find_bottleneck
+from cryograph.train.distortions import Distortion
+from cryograph.train.labelled import BUCKETS, find_labelled, part_of
+from cryograph.train.softmax_head import HeadSettings, fit_head
+from tests.support.small_graphs import const, document_of, ints, node, placeholder
+
+CLASSES = {"bark": (120, 80, 40), "leaf": (40, 150, 50), "sky": (90, 140, 220)}
+
+
+@pytest.fixture(autouse=True)
+def own_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("CRYOGRAPH_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """Forty noisy pictures of each of three colours."""
+    rng = np.random.default_rng(0)
+    root = tmp_path / "pictures"
+    for name, colour in CLASSES.items():
+        (root / name).mkdir(parents=True)
+        for number in range(40):
+            pixels = np.clip(rng.normal(colour, 40, (20, 24, 3)), 0, 255).astype(np.uint8)
+            Image.fromarray(pixels).save(root / name / f"{number}.png")
+    return root
+
+
+def network(batch: int | None = None, classes: int = 5) -> Model:
+    """A convolution, a mean over the picture, and a last layer for other classes."""
+    rng = np.random.default_rng(1)
+    return Model.of(
+        document_of(
+            placeholder("x", (batch, 8, 8, 3)),
+            const("conv/weights", rng.normal(size=(3, 3, 3, 16)).astype(np.float32)),
+            node("conv", "Conv2D", "x", "conv/weights", T=FLOAT32, strides=[1] * 4, padding=b"SAME"),
+            node("relu", "Relu", "conv", T=FLOAT32),
+            ints("axes", [1, 2]),
+            node("features", "Mean", "relu", "axes", T=FLOAT32, Tidx=INT32, keep_dims=False),
+            const("old/weights", rng.normal(size=(16, classes)).astype(np.float32)),
+            node("old/product", "MatMul", "features", "old/weights", T=FLOAT32),
+            const("old/biases", np.zeros(classes, np.float32)),
+            node("old/logits", "BiasAdd", "old/product", "old/biases", T=FLOAT32, data_format=b"NHWC"),
+            node("old/chances", "Softmax", "old/logits", T=FLOAT32),
+        )
+    )
+
+
+def test_a_network_learns_other_classes(pictures: Path, tmp_path: Path) -> None:
+    made = cg.retrain(network(), pictures, validation=20, test=20)
+    assert made.labels == ("bark", "leaf", "sky")
+    assert sum(made.counts) == 120
+    assert made.accuracy[2] is not None
+    assert made.accuracy[2] > 0.95
+    assert sum(map(sum, made.confusion.counts)) == made.counts[2]
+    assert "old/weights" not in made.model.graph
+    assert any("features are features:0 (16 numbers): what the last layer old/product" in r for r in made.reasons)
+    written = made.save(tmp_path / "new.pb", checkpoint=True)
+    assert [Path(w).name for w in written] == [
+        *("new.pb", "new_labels.txt", "new_confusion.png", "new-0", "new-0.meta"),
+    ]
+    classifier = cg.Classifier(tmp_path / "new.pb", tmp_path / "new_labels.txt")
+    paths = [p for name in CLASSES for p in sorted((pictures / name).iterdir())]
+    found = [one.classes[0].label for one in classifier.classify_all(paths)]
+    assert np.mean([path.parent.name == label for path, label in zip(paths, found, strict=True)]) > 0.95
+    again = cg.load(tmp_path / "new-0.meta")
+    x = np.random.default_rng(2).normal(size=(4, 8, 8, 3)).astype(np.float32)
+    before, after = (m.compile("final_result")(x)["final_result"] for m in (made.model, again))
+    np.testing.assert_allclose(after, before, rtol=1e-6)
+    assert sorted(again.variables) == sorted(made.heads)
+    with Image.open(tmp_path / "new_confusion.png") as image:
+        assert image.size[0] > 3 * 44
+
+
+def test_the_same_pictures_give_the_same_model_and_features_are_kept(pictures: Path) -> None:
+    first, second = (cg.retrain(network(), pictures) for _ in range(2))
+    assert "features of 120 pictures were worked out, of 0 they were at hand" in first.reasons
+    assert "features of 0 pictures were worked out, of 120 they were at hand" in second.reasons
+    assert first.epochs == second.epochs
+    third = cg.retrain(network(), pictures, image_mean=[0.0], image_std=[255.0])
+    assert "features of 120 pictures were worked out, of 0 they were at hand" in third.reasons
+
+
+@pytest.mark.parametrize("batch", [1, 7])
+def test_a_network_of_a_fixed_batch(batch: int, pictures: Path) -> None:
+    free, fixed = (cg.retrain(network(n), pictures, cached=False) for n in (None, batch))
+    np.testing.assert_allclose([e.loss for e in free.epochs], [e.loss for e in fixed.epochs], rtol=1e-4)
+
+
+def test_features_that_are_still_pictures_are_pooled(pictures: Path) -> None:
+    made, pooled = (cg.retrain(network(), pictures, bottleneck=name) for name in (None, "relu"))
+    assert pooled.epochs[-1].loss == pytest.approx(made.epochs[-1].loss, rel=1e-4)
+    x = np.random.default_rng(2).normal(size=(2, 8, 8, 3)).astype(np.float32)
+    a, b = (m.model.compile("final_result")(x)["final_result"] for m in (made, pooled))
+    np.testing.assert_allclose(a, b, atol=1e-3)
+
+
+def test_changed_copies_are_learnt_too(pictures: Path) -> None:
+    done: dict[str, int] = {}
+
+    def watch(what: str, now: int, total: int) -> None:
+        done[what] = done.get(what, 0) + now
+        assert done[what] <= total
+
+    distortion = Distortion(flip=True, crop=20, scale=20, brightness=20)
+    made = cg.retrain(network(), pictures, distortion=distortion, copies=2, watch=watch)
+    assert done["copies"] == 2 * done["train"] == 2 * made.counts[0]
+    assert made.accuracy[1] is not None
+    assert made.accuracy[1] > 0.9
+
+
+def test_distortions() -> None:
+    pixels = np.arange(10 * 12 * 3, dtype=np.uint8).reshape(10, 12, 3)
+    draw = np.random.default_rng(0)
+    assert not Distortion()
+    np.testing.assert_array_equal(Distortion().of(pixels, draw), pixels)
+    mirrored = [Distortion(flip=True).of(pixels, draw)[0, 0, 0] != 0 for _ in range(50)]
+    assert 10 < sum(mirrored) < 40
+    assert Distortion(crop=25).of(pixels, draw).shape == (8, 10, 3)
+    dark = [Distortion(brightness=50).of(np.full((1, 1, 3), 100, np.uint8), draw).max() for _ in range(100)]
+    assert min(dark) >= 50
+    assert 120 < max(dark) <= 150
+    with pytest.raises(InputError, match="crop is 100 %"):
+        Distortion(crop=100)
+
+
+def test_a_part_depends_on_the_name_only() -> None:
+    names = [f"IMG_{number}.jpg" for number in range(4000)]
+    parts = [part_of(name, 10, 20) for name in names]
+    shares = [parts.count(part) / len(names) for part in ("train", "validation", "test")]
+    np.testing.assert_allclose(shares, [0.7, 0.1, 0.2], atol=0.02)
+    assert len({part_of(f"x_nohash_{n}.jpg", 10, 20) for n in range(50)}) == 1
+    assert BUCKETS == 134217727
+
+
+def test_what_cannot_be_learnt_from_is_said(pictures: Path, tmp_path: Path) -> None:
+    with pytest.raises(FileError, match="is no directory"):
+        find_labelled(tmp_path / "none")
+    with pytest.raises(InputError, match="0 folders with pictures; at least two"):
+        find_labelled(pictures / "sky")
+    with pytest.raises(InputError, match="60 % for validation and 40 % for the test leave nothing"):
+        find_labelled(pictures, 60, 40)
+    few = tmp_path / "few"
+    for name in CLASSES:
+        (few / name).mkdir(parents=True)
+        for number in range(4):
+            (few / name / f"{number}.png").write_bytes((pictures / name / f"{number}.png").read_bytes())
+    assert any("has 4 pictures only" in warning for warning in find_labelled(few).warnings)
+    (few / "sky" / "0.png").write_bytes(b"no picture")
+    with pytest.raises(FormatError, match=r"sky.0\.png is not a picture"):
+        cg.retrain(network(), few)
+
+
+def test_a_network_without_a_last_layer_is_not_guessed() -> None:
+    graph = document_of(placeholder("x", (None, 8, 8, 3)), node("y", "Relu", "x", T=FLOAT32))
+    with pytest.raises(InputError, match="No last layer"):
+        find_bottleneck(graph, "y:0")
+    assert find_bottleneck(graph, "y:0", "y")[:3] == ("y:0", 4, 3)
+    with pytest.raises(InputError, match=r"old/biases:0 has the shape \(5,\)"):
+        find_bottleneck(network(), "old/chances:0", "old/biases")
+
+
+def test_a_head_is_softmax_regression() -> None:
+    """At its end there is nothing to be gained: the gradient is small."""
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(300, 4)) * [1, 10, 0.1, 3] + 5
+    labels = (x @ rng.normal(size=(4, 3)) + 20 * rng.normal(size=(300, 3))).argmax(1)
+    head = fit_head(x, labels, 3, settings=HeadSettings(epochs=3000, batch=300, patience=3000))
+    errors = head.scores(x)
+    errors[np.arange(300), labels] -= 1
+    scaled = (x - x.mean(0)) / x.std(0)
+    gradient = scaled.T @ errors / 300 + 1e-4 * head.weights * x.std(0)[:, None]
+    assert abs(gradient).max() < 1e-3
+    assert abs(errors.mean(0)).max() < 1e-3
+    with pytest.raises(InputError, match="not finite"):
+        fit_head(np.array([[np.nan]]), np.array([0]), 2)
+    with pytest.raises(InputError, match="no pictures to train on"):
+        fit_head(np.zeros((0, 3)), np.zeros(0, np.int64), 2)
+
+
+def test_confusion_as_text() -> None:
+    confusion = Confusion.of(["a", "long"], np.array([0, 0, 1]), np.array([0, 1, 1]))
+    assert str(confusion) == "      a  long\na     1     1\nlong  0     1"
+
+
+def test_the_command(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    network().save(tmp_path / "old.pb")
+    new = tmp_path / "new.pb"
+    arguments = ["retrain", str(tmp_path / "old.pb"), "--images", str(pictures), "-o", str(new), "--flip"]
+    assert call(arguments) == 0
+    text = capsys.readouterr().out
+    assert "3 classes, 120 pictures" in text
+    assert f"Written: {new}, {tmp_path / 'new_labels.txt'}, {tmp_path / 'new_confusion.png'}" in text
+    assert call([*arguments, "--json"]) == 0
+    captured = capsys.readouterr()
+    assert json.loads(captured.out)["labels"] == ["bark", "leaf", "sky"]
+    assert "Written" in captured.err
+    assert call([*arguments, "--bottleneck", "nope"]) == 2
+    assert "The graph has no node 'nope'" in capsys.readouterr().err
