@@ -224,16 +224,20 @@ def test_ctrl_c_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     """A checkpoint of half a gigabyte is being written when the user has had enough."""
     big = np.zeros((1000, 1000), np.float32)
     cg.save_checkpoint(tmp_path / "in" / "big", {f"w{i}": big for i in range(120)})
-    (tmp_path / "out").mkdir()
-    process = run("convert", str(tmp_path / "in" / "big"), str(tmp_path / "out" / "copy.ckpt"))
-    while not list((tmp_path / "out").iterdir()):
-        assert process.poll() is None
-        time.sleep(0.005)
-    process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=30)
+    for attempt in range(5):
+        out = tmp_path / f"out-{attempt}"
+        out.mkdir()
+        process = run("convert", str(tmp_path / "in" / "big"), str(out / "copy.ckpt"))
+        while not list(out.iterdir()):
+            assert process.poll() is None
+            time.sleep(0.005)
+        process.send_signal(signal.SIGINT)
+        _, errors = process.communicate(timeout=30)
+        if process.returncode != 0:  # on a busy machine the whole copy may be written before the signal is sent
+            break
     assert process.returncode == 130
     assert errors.decode().lstrip() == "cryograph: stopped; nothing half-written is left.\n"
-    assert list((tmp_path / "out").iterdir()) == []
+    assert list(out.iterdir()) == []
 
 
 def test_a_reader_that_goes_away_is_no_error(frozen: Path) -> None:
@@ -247,7 +251,11 @@ def test_a_reader_that_goes_away_is_no_error(frozen: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "verb", ["inspect", "freeze", "unfreeze", "extract", "convert", "diff", "verify", "run", "demo"]
+    "verb",
+    [
+        *("inspect", "freeze", "unfreeze", "extract", "convert", "diff", "verify", "run", "classify", "retrain"),
+        *("bench", "demo"),
+    ],
 )
 def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     text = said(capsys, verb, "--help")
