@@ -7,6 +7,7 @@ import pytest
 
 from cryograph.base.errors import Error
 from cryograph.engines.engines import fold, prepare
+from cryograph.engines.onnxruntime.engine import OnnxRuntime
 from cryograph.program.build import build_program
 from cryograph.program.check import complaints
 from cryograph.program.program import Program, State
@@ -41,6 +42,23 @@ def program_of(case: GraphCase) -> Program:
     """The program of a recorded graph."""
     keeps = case.name in GENERATORS
     return build_program(case.document(), case.outputs, case.inputs, fold=fold, all_state=keeps)
+
+
+TABLES = [
+    name
+    for name, case in CASES.items()
+    if any(op.startswith("LookupTable") for op in case.ops()) and any(turn.answers is not None for turn in case.turns)
+]
+
+
+@pytest.mark.parametrize("name", TABLES)
+def test_onnx_runtime_looks_up_in_tables(name: str) -> None:
+    case = CASES[name]
+    program = program_of(case)
+    lacking = {item.step.op for item in OnnxRuntime().missing(program)}
+    assert not any(op.startswith("LookupTable") for op in lacking), lacking
+    if not lacking:
+        run_turns(case, "onnxruntime")
 
 
 def run_turns(case: GraphCase, engine: str) -> None:

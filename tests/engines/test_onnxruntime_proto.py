@@ -10,12 +10,14 @@ import onnx.checker
 import onnx.onnx_ml_pb2 as theirs
 import pytest
 
-from cryograph.base.dtypes import FLOAT32
+from cryograph.base.dtypes import FLOAT32, INT64, STRING
 from cryograph.base.tensors import Tensor
 from cryograph.engines.onnxruntime.engine import lowered
-from cryograph.engines.onnxruntime.proto import INLINE, IR_VERSION, model_proto
-from cryograph.engines.onnxruntime.values import ELEMENT_TYPES, OPSET, OnnxGraph, OnnxNode, Value
+from cryograph.engines.onnxruntime.kernels import _registry as kernels_of
+from cryograph.engines.onnxruntime.proto import INLINE, IR_VERSIONS, model_proto
+from cryograph.engines.onnxruntime.values import ELEMENT_TYPES, LEARNING, OPSET, TEXT_OPSET, OnnxGraph, OnnxNode, Value
 from cryograph.program.build import build_program
+from cryograph.program.program import Program, Spec, Step
 from cryograph.wire import onnx_messages as ours
 from tests.support.small_graphs import const, document_of, node, placeholder
 
@@ -77,11 +79,46 @@ def test_a_lowered_model_is_valid() -> None:
             initializer.raw_data = b"".join(bytes(piece) for piece in external[initializer.name].chunks())
     other = reread(model)
     onnx.checker.check_model(other, full_check=True)
-    assert other.ir_version == IR_VERSION
+    assert other.ir_version == IR_VERSIONS[OPSET]
     assert [(entry.domain, entry.version) for entry in other.opset_import] == [("", OPSET)]
     assert [value.name for value in other.graph.input] == ["x:0"]
     sizes = other.graph.input[0].type.tensor_type.shape.dim
     assert [size.dim_value if size.HasField("dim_value") else None for size in sizes] == [None, 8, 8, 3]
+
+
+def test_a_model_of_strings_has_the_operator_set_that_came_with_them() -> None:
+    words = np.array([b"a", "é".encode(), b"c\0d"], object)
+    program = Program(
+        ("x:0",),
+        ("places:0",),
+        (
+            Step("join", "StringJoin", ("x:0", "end:0"), ("joined:0",), {"N": 2, "separator": b"-"}),
+            Step("find", "LookupTableFindV2", ("keys:0", "values:0", "joined:0", "none:0"), ("places:0",), {}),
+        ),
+        {
+            "keys:0": Tensor.of(words),
+            "values:0": Tensor.of(np.array([7, 8, 9])),
+            "none:0": Tensor.of(np.array(-1)),
+            "end:0": Tensor.of(np.array(b"", object)),
+        },
+        {"x:0": Spec(STRING, (None,)), "joined:0": Spec(STRING, (None,)), "places:0": Spec(INT64, (None,))},
+    )
+    model, external = model_proto(lowered(program))
+    assert not external
+    other = reread(model)
+    onnx.checker.check_model(other, full_check=True)
+    assert other.ir_version == IR_VERSIONS[TEXT_OPSET]
+    assert [(entry.domain, entry.version) for entry in other.opset_import] == [("", TEXT_OPSET), (LEARNING, 4)]
+
+
+def test_the_higher_operator_set_has_all_kernels_of_ours() -> None:
+    changed = {"DFT", "GridSample"}  # which say otherwise there what they do; no lowering uses them
+    for key, kernels in kernels_of(OPSET).items():
+        if not key[0] and key[1] not in changed:
+            higher = [kernel.type_constraints for kernel in kernels_of(TEXT_OPSET)[key]]
+            for kernel in kernels:
+                kinds = kernel.type_constraints.items()
+                assert any(all(set(types) <= set(h.get(name, types)) for name, types in kinds) for h in higher), key
 
 
 def test_every_kind_of_attribute() -> None:

@@ -142,7 +142,8 @@ def check_lowered(case: Case, answers: list[Array] | None) -> None:
             try:
                 made = lowered_answers(asked, answers, known_sizes)
             except Error:
-                if not known_sizes or not fixed or version() < (1, 32):
+                is_text = any(x.dtype == object for x in case.inputs)  # what is no text is told when it comes
+                if not known_sizes or not fixed or is_text or version() < (1, 32):
                     continue  # numpy takes over
                 raise AssertionError("a refusal that could have been known before the run") from None
             if isinstance(made, list):

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from cryograph.base.dtypes import BOOL, FLOAT32, INT32, dtype_of
+from cryograph.base.dtypes import BOOL, FLOAT32, INT32, STRING, dtype_of
 from cryograph.base.errors import Error, RunError, UnknownNameError, UnsupportedError
 from cryograph.base.tensors import Tensor
 from cryograph.engines import engines
@@ -234,6 +234,19 @@ def test_what_the_runtime_finds_at_fault_numpy_explains() -> None:
         run([x, np.asarray([WIDE], np.int32)])
 
 
+def test_steps_on_strings_stay_on_numpy() -> None:
+    chain = Chain("x")
+    text = chain.add("AsString", "x", dtype=STRING)
+    ends = chain.add("StringJoin", text, text, dtype=STRING, N=2)
+    product = chain.add(FAST, "x", "x")
+    prepared = Auto().split(chain.program(ends, product))
+    assert prepared.pieces == ("onnxruntime: 1 steps", "numpy: 2 steps (AsString, StringJoin)")
+    words = Chain("x")
+    words.specs["x"] = Spec(STRING, (WIDE,))
+    end = words.add("StringUpper", words.add("StringLower", "x", dtype=STRING), dtype=STRING)
+    assert Auto().split(words.program(end)).pieces == ("numpy: 2 steps (StringLower, StringUpper)",)
+
+
 def test_a_fault_that_numpy_cannot_explain_is_the_runtimes() -> None:
     chain = Chain("x")
     end = chain.add("NoSuchOp", "x")
@@ -246,7 +259,7 @@ def test_a_fault_that_numpy_cannot_explain_is_the_runtimes() -> None:
 
 
 def test_engines_by_name() -> None:
-    assert set(engines.ENGINES) == {"auto", "numpy", "onnxruntime", "openvino", "fastest"}
+    assert set(engines.ENGINES) == {"auto", "numpy", "onnxruntime", "openvino", "jax", "fastest"}
     for name in engines.ENGINES:
         assert engines.engine(name).name == name
     with pytest.raises(UnknownNameError, match=r"There is no engine 'tpu'\. Choices: auto, numpy, onnxruntime"):

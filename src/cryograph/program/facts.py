@@ -86,17 +86,17 @@ def _missing(op: Op, inputs: Sequence[Fact]) -> list[Fact]:
 
 
 def _found(op: Op, inputs: Sequence[Fact]) -> list[Fact]:
-    """LookupTableFindV2(table keys (N,), table values (N, ...), keys, default)."""
-    values, keys = inputs[1], inputs[2]
-    rest = None if values.shape is None else values.shape[1:]
-    return [Fact(values.dtype, None if keys.shape is None or rest is None else (*keys.shape, *rest))]
+    """LookupTableFindV2(table keys (N, *key), table values (N, ...), keys (..., *key), default)."""
+    held, values, keys = inputs[0], inputs[1], inputs[2]
+    if held.shape is None or values.shape is None or keys.shape is None:
+        return [Fact(values.dtype, None)]
+    outer = keys.shape[: len(keys.shape) - len(held.shape) + 1]
+    return [Fact(values.dtype, (*outer, *values.shape[1:]))]
 
 
 def _table_written(op: Op, inputs: Sequence[Fact]) -> list[Fact]:
     """New keys and values of a table that grew or shrank."""
-    keys, values = inputs[0], inputs[1]
-    rest = None if values.shape is None else values.shape[1:]
-    return [Fact(keys.dtype, (None,)), Fact(values.dtype, None if rest is None else (None, *rest))]
+    return [Fact(x.dtype, None if x.shape is None else (None, *x.shape[1:])) for x in inputs[:2]]
 
 
 def _drawn(op: Op, inputs: Sequence[Fact]) -> list[Fact]:
@@ -129,6 +129,7 @@ SPECIAL: dict[str, Callable[[Op, Sequence[Fact]], list[Fact]]] = {
     MISSING: _missing,
     DRAW: _drawn,
     "LookupTableFindV2": _found,
+    "LookupTableImportV2": _table_written,
     "LookupTableInsertV2": _table_written,
     "LookupTableRemoveV2": _table_written,
     "AddManySparseToTensorsMap": _stored,

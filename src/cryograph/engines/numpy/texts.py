@@ -22,6 +22,7 @@ FLOAT = re.compile(
     re.IGNORECASE | re.VERBOSE,
 )
 INTEGER = re.compile(rb"\s*([+-]?\d+)\s*")
+UNSIGNED = re.compile(rb"\s*(\+?\d+)\s*")
 
 
 def _string_join(ctx: Context, *inputs: Array, separator: bytes = b"") -> Array:
@@ -192,9 +193,10 @@ def _string_to_number(ctx: Context, x: Array) -> Array:
         with np.errstate(over="ignore"):
             return each(_float, x, np.float64).astype(kind)
     limits = np.iinfo(kind)
+    form = UNSIGNED if kind.kind == "u" else INTEGER
 
     def integer(text: bytes) -> int:
-        found = INTEGER.fullmatch(text)
+        found = form.fullmatch(text)
         if not found or not limits.min <= int(found[1]) <= limits.max:
             raise RunError(f"{text!r} is no {kind}")
         return int(found[1])

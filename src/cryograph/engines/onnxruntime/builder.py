@@ -9,12 +9,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ...base.dtypes import BOOL, FLOAT64, INT32, INT64, UINT8, DType, dtype_of
+from ...base.dtypes import BOOL, FLOAT64, INT32, INT64, STRING, UINT8, DType, dtype_of
 from ...base.shapes import Shape, is_known, known
 from ...base.tensors import Array, Tensor
 from ...program.program import Program, Step
 from .kernels import supports
-from .values import ELEMENT_TYPES, MICROSOFT, PARTS, Items, OnnxGraph, OnnxNode, Refusal, Value, pairs
+from .values import ELEMENT_TYPES, FAILED, LEARNING, MICROSOFT, PARTS, Items, OnnxGraph, OnnxNode, Refusal, Value, pairs
 
 WHOLE = frozenset({"Gather", "If", "Loop"})
 """Operators that take complex numbers as the pairs that they are: none looks at the last dimension."""
@@ -89,6 +89,8 @@ class Builder:
     ) -> list[Value]:
         """Emits a node of several outputs; `lists` says which of them are lists. Attributes that are None are left
         out."""
+        if op == "Gather" and inputs[0].dtype == STRING and attrs["axis"] != inputs[0].rank - 1:
+            return [self._rows_of_strings(inputs[0], inputs[1], attrs["axis"])]
         held = lists or [None] * len(dtypes)
         if op in WHOLE and (any(x.dtype in PARTS for x in inputs) or any(dtype in PARTS for dtype in dtypes)):
             return self._complex_ops(op, inputs, dtypes, shapes or [None] * len(dtypes), held, attrs)
@@ -97,7 +99,8 @@ class Builder:
         for dtype in (*kinds, *results):
             if dtype is not None and dtype not in ELEMENT_TYPES:
                 raise Refusal(f"ONNX Runtime does not take the dtype {dtype} here")
-        if not supports(op, kinds, results[0], domain):
+        version = supports(op, kinds, results[0], domain)
+        if not version:
             listed = ", ".join("-" if kind is None else kind.name for kind in kinds)
             raise Refusal(f"ONNX Runtime has no kernel for {op} on {listed}")
         names = [self.name() for _ in dtypes]
@@ -108,7 +111,7 @@ class Builder:
         taken = [value.name for value in inputs]
         while taken and not taken[-1]:
             taken.pop()
-        self.nodes.append(OnnxNode(op, taken, names, given, domain))
+        self.nodes.append(OnnxNode(op, taken, names, given, domain, version))
         made = [
             Value(name, dtype, shape, None, items)
             for name, dtype, shape, items in zip(names, dtypes, shapes or [None] * len(names), held, strict=True)
@@ -135,6 +138,10 @@ class Builder:
         )
         return [replace(w, name=x.name) for x, w in zip(made, whole, strict=True)]
 
+    def learning(self, op: str, *inputs: Value, dtype: DType, shape: Shape = None, **attrs: Any) -> Value:
+        """Emits a node of ONNX's domain of classical machine learning."""
+        return self.op(op, *inputs, dtype=dtype, shape=shape, domain=LEARNING, **attrs)
+
     def microsoft(self, op: str, *inputs: Value, shape: Shape = None, **attrs: Any) -> Value:
         """Emits a node of ONNX Runtime's own domain."""
         return self.op(op, *inputs, shape=shape, domain=MICROSOFT, **attrs)
@@ -148,6 +155,7 @@ class Builder:
         if value.name:
             self.known.setdefault(value.name, value)
             if value.tensor is not None:
+                check_text(value.tensor)
                 self.constants[value.name] = value.tensor
 
     def keep(self, x: Value) -> None:
@@ -156,13 +164,42 @@ class Builder:
         if held is not None:
             self.constants[x.name] = held
 
+    def _rows_of_strings(self, x: Value, indices: Value, axis: int) -> Value:
+        """Gather copies one string only where it should copy a row of them; GatherND copies all."""
+        if axis:
+            raise Refusal("ONNX Runtime gathers strings along the first dimension only")
+        shape = None if x.shape is None or indices.shape is None else (*indices.shape, *x.shape[1:])
+        return self.op("GatherND", x, self.unsqueeze(self.int64(indices), [indices.rank]), shape=shape)
+
+    def must(self, holds: Value, words: str) -> Value:
+        """The number 0 (int64 scalar) where a scalar flag holds; elsewhere the run fails with these words.
+
+        ONNX has no operator that raises: a place in a vector of one element is asked for that is not there, by a node
+        whose name holds the words (see session.py). Only what depends on the number waits for it: see `behind`.
+        """
+        place = self.cast(self.unary("Not", holds), INT64)
+        name = f"{self.name()}{FAILED}{words}"
+        self.known[name] = Value(name, INT64, ())
+        zero = self.ints([0])
+        self._note(zero)
+        self.nodes.append(OnnxNode("Gather", [zero.name, place.name], [name], {"axis": 0}))
+        return self.known[name]
+
+    def behind(self, x: Value, zero: Value) -> Value:
+        """`x`, when what `must` gave has been worked out."""
+        wide = self.op("Unsqueeze", x, self.ints([0]), shape=None if x.shape is None else (1, *x.shape))
+        return self.op("Gather", wide, zero, axis=0, shape=x.shape)
+
     # --- constants
 
     def const(self, values: ArrayLike, dtype: DType) -> Value:
         """A constant; Refusal for a dtype that the runtime does not take."""
         if dtype not in ELEMENT_TYPES:
             raise Refusal(f"ONNX Runtime does not take the dtype {dtype} here")
-        return self.tensor(Tensor.of(np.asarray(values, dtype.numpy), dtype))
+        array = np.asarray(values, dtype.numpy)
+        if dtype == STRING and not all(isinstance(item, bytes) for item in array.flat):
+            raise Refusal("a number in place of a string has no form in ONNX")
+        return self.tensor(Tensor.of(array, dtype))
 
     def tensor(self, tensor: Tensor) -> Value:
         """A constant of a Tensor."""
@@ -203,7 +240,7 @@ class Builder:
             return x
         if dtype not in ELEMENT_TYPES:
             raise Refusal(f"ONNX Runtime does not take the dtype {dtype} here")
-        if x.array is not None and x.array.size <= SMALL:
+        if x.array is not None and x.array.size <= SMALL and STRING not in (x.dtype, dtype):
             return self.const(x.array.astype(dtype.numpy), dtype)
         return self.op("Cast", x, dtype=dtype, shape=x.shape, to=ELEMENT_TYPES[dtype])
 
@@ -316,6 +353,15 @@ def broadcast(a: Shape, b: Shape) -> Shape:
         if here == 1 or (here is None and size is not None and size != 1):
             sizes[i] = size
     return tuple(sizes)
+
+
+def check_text(tensor: Tensor) -> None:
+    """Refusal for strings that are not UTF-8."""
+    if tensor.dtype == STRING:
+        try:
+            b"\n".join(tensor.numpy().reshape(-1).tolist()).decode()
+        except UnicodeDecodeError as error:
+            raise Refusal("strings that are not UTF-8 have no form in ONNX") from error
 
 
 def int_dtype(x: Value) -> bool:

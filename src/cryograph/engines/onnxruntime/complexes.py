@@ -18,6 +18,7 @@ from ...base.shapes import is_known
 from ...base.tensors import Tensor
 from ...program.program import Step
 from ...program.scans import SCAN
+from .bits import recast
 from .builder import Builder, Lowering, Table, broadcast
 from .elementwise import atan2
 from .values import COMPLEX64, COMPLEX128, PARTS, Refusal, Value, joined_parts, pairs
@@ -296,7 +297,7 @@ def cast(g: Builder, step: Step, x: Value, *, DstT: DType, Truncate: bool = Fals
 
 
 def bitcast(g: Builder, step: Step, x: Value, *, type: DType) -> Value:
-    """The same bits: of integers of one width, and of complex numbers as their parts. ONNX looks into no others."""
+    """The same bits: of integers, and of complex numbers as their parts. ONNX looks into no others."""
     if x.dtype == type:
         return x
     if type == PARTS.get(x.dtype):
@@ -304,8 +305,8 @@ def bitcast(g: Builder, step: Step, x: Value, *, type: DType) -> Value:
         return g.op("Identity", held, shape=held.shape)
     if x.dtype == PARTS.get(type) and x.rank and x.size(-1) == 2:
         return whole_of(g.op("Identity", x, shape=x.shape))
-    if x.dtype.is_integer and type.is_integer and x.dtype.itemsize == type.itemsize:
-        return g.cast(x, type)
+    if x.dtype.is_integer and type.is_integer:
+        return g.cast(x, type) if x.dtype.itemsize == type.itemsize else recast(g, x, type)
     raise Refusal(f"a Bitcast from {x.dtype} to {type} has no form in ONNX")
 
 

@@ -142,7 +142,7 @@ class Sinking:
                     shape = tuple(shape[i] for i in order)
                 self.known[made] = Value(made, known.dtype, shape)
             self.views[name] = View(made, perm)
-        self.nodes.append(OnnxNode(node.op, list(inputs), outputs, {**node.attrs, **attrs}, node.domain))
+        self.nodes.append(OnnxNode(node.op, list(inputs), outputs, {**node.attrs, **attrs}, node.domain, node.version))
 
     # --- the walk
 

@@ -179,7 +179,7 @@ class Lowering:
             for node in fragment.nodes:
                 attrs = {key: _resolved(value, aliases) for key, value in node.attrs.items()}
                 taken = [aliases.get(name, name) for name in node.inputs]
-                nodes.append(OnnxNode(node.op, taken, list(node.outputs), attrs, node.domain))
+                nodes.append(OnnxNode(node.op, taken, list(node.outputs), attrs, node.domain, node.version))
         named = [pairs(self.values[name]) for name in (*inputs, *outputs)]
         for value in named:
             if value.is_pairs or value.name not in known:
@@ -280,6 +280,7 @@ def _resolved(attr: Any, aliases: Mapping[str, str]) -> Any:
             list(node.outputs),
             {key: _resolved(value, aliases) for key, value in node.attrs.items()},
             node.domain,
+            node.version,
         )
         for node in attr.nodes
     ]

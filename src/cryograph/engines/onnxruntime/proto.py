@@ -11,15 +11,15 @@ from typing import Any
 
 import numpy as np
 
-from ...base.dtypes import dtype_of
+from ...base.dtypes import STRING, dtype_of
 from ...base.errors import UnsupportedError
 from ...base.shapes import Shape
 from ...base.tensors import Tensor
 from ...wire import onnx_messages as onnx
-from .values import ELEMENT_TYPES, MICROSOFT, OPSET, OnnxGraph, OnnxNode, Value
+from .values import DOMAIN_VERSIONS, ELEMENT_TYPES, OPSET, TEXT_OPSET, OnnxGraph, OnnxNode, Value
 
-IR_VERSION = 8
-"""The version of the container that came with our operator set."""
+IR_VERSIONS = {OPSET: 8, TEXT_OPSET: 9}
+"""The version of the container that came with an operator set."""
 
 INLINE = 256
 """Bytes up to which a tensor stands in the message itself."""
@@ -29,11 +29,12 @@ PRODUCER = "cryograph"
 
 def model_proto(graph: OnnxGraph) -> tuple[onnx.ModelProto, dict[str, Tensor]]:
     """The model of a graph, and the tensors that it names as external data."""
-    model = onnx.ModelProto(ir_version=IR_VERSION, producer_name=PRODUCER)
-    model.opset_import.add(domain="", version=OPSET)
-    domains = {node.domain for node in _all_nodes(graph.nodes)}
-    if MICROSOFT in domains:
-        model.opset_import.add(domain=MICROSOFT, version=1)
+    nodes = list(_all_nodes(graph.nodes))
+    opset = max((node.version for node in nodes), default=OPSET)
+    model = onnx.ModelProto(ir_version=IR_VERSIONS[opset], producer_name=PRODUCER)
+    model.opset_import.add(domain="", version=opset)
+    for domain in sorted({node.domain for node in nodes} - {""}):
+        model.opset_import.add(domain=domain, version=DOMAIN_VERSIONS[domain])
     model.graph.name = "program"
     _fill(model.graph, graph)
     external: dict[str, Tensor] = {}
@@ -43,7 +44,7 @@ def model_proto(graph: OnnxGraph) -> tuple[onnx.ModelProto, dict[str, Tensor]]:
             proto = model.graph.initializer.add()
             _describe(proto, name, tensor)
             if tensor.nbytes <= INLINE:
-                proto.raw_data = b"".join(bytes(piece) for piece in tensor.chunks())
+                _fill_in(proto, tensor)
             else:
                 proto.data_location = onnx.TensorProto.EXTERNAL
                 proto.external_data.add(key="location", value="given-beside-the-model")
@@ -83,7 +84,7 @@ def _set(proto: onnx.AttributeProto, value: Any) -> None:
     elif isinstance(value, Tensor):
         proto.type = kinds.TENSOR
         _describe(proto.t, "", value)
-        proto.t.raw_data = b"".join(bytes(piece) for piece in value.chunks())
+        _fill_in(proto.t, value)
     elif value and isinstance(value[0], float):
         proto.type = kinds.FLOATS
         proto.floats.extend(value)
@@ -99,6 +100,13 @@ def _describe(proto: onnx.TensorProto, name: str, tensor: Tensor) -> None:
     proto.name = name
     proto.dims.extend(tensor.shape)
     proto.data_type = ELEMENT_TYPES[tensor.dtype]
+
+
+def _fill_in(proto: onnx.TensorProto, tensor: Tensor) -> None:
+    if tensor.dtype == STRING:
+        proto.string_data.extend(tensor.numpy().reshape(-1).tolist())
+    else:
+        proto.raw_data = b"".join(bytes(piece) for piece in tensor.chunks())
 
 
 def _add_value(proto: onnx.ValueInfoProto, name: str, known: Mapping[str, Value]) -> None:

@@ -1,4 +1,4 @@
-"""Lowerings of random ops without a seed, whose numbers are nobody's to name. Seeded ones run on numpy, bit for bit."""
+"""Lowerings of random ops without a seed, whose numbers are nobody's to name. Seeded ones: see `seeded`."""
 
 from __future__ import annotations
 
@@ -85,7 +85,7 @@ def shuffle(g: Builder, step: Step, x: Value, *, seed: int = 0, seed2: int = 0) 
     return g.op("Gather", x, order, axis=0, shape=x.shape)
 
 
-LOWERINGS: Table = {
+UNSEEDED: Table = {
     "Multinomial": multinomial,
     "RandomShuffle": shuffle,
     "RandomStandardNormal": _drawn("RandomNormalLike", mean=0.0, scale=1.0),

@@ -1,9 +1,8 @@
-"""Lowerings of ops that join rows by a number that each has, and of counts."""
+"""Lowerings of counts, and of the places of numbers among others. Rows are joined in groups by `groups`."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
 
 import numpy as np
 
@@ -16,11 +15,6 @@ _JOINED = (FLOAT32, FLOAT64, INT32, INT64)
 """What ScatterND joins."""
 
 
-def _check(x: Value, step: Step) -> None:
-    if x.dtype not in _JOINED:
-        raise Refusal(f"ONNX Runtime joins no rows of {x.dtype} for {step.op}")
-
-
 def scattered(g: Builder, x: Value, index: Value, count: int, reduction: str, start: float) -> Value:
     """Rows of `x` joined by `index` (int64 vector) into `count` rows, which begin with `start`."""
     rows = g.sizes(x, range(1, x.rank)) if x.rank > 1 else None
@@ -28,77 +22,6 @@ def scattered(g: Builder, x: Value, index: Value, count: int, reduction: str, st
     known = (count, *(x.shape or ())[1:])
     first = g.op("Expand", g.like(start, x), shape, shape=known)
     return g.op("ScatterND", first, g.unsqueeze(index, [1]), x, reduction=reduction, shape=known)
-
-
-def _sorted_ids(g: Builder, ids: Value) -> Any:
-    """The ids, which must be constants: that they rise, and how many rows there are, cannot be said in ONNX."""
-    found = g.fixed(ids, "segment_ids")
-    if found.ndim != 1 or (np.diff(found) < 0).any() or (found < 0).any():
-        raise Refusal("segment_ids do not rise from 0")
-    return found
-
-
-def _segment(reduction: str, start: float) -> Lowering:
-    """Groups without rows give 0, or 1 for products."""
-
-    def lower(g: Builder, step: Step, x: Value, ids: Value) -> Value:
-        _check(x, step)
-        found = _sorted_ids(g, ids)
-        if not found.size:
-            raise Refusal("there are no segments")
-        count = int(found[-1]) + 1
-        kind: Any = np.finfo(x.dtype.numpy) if x.dtype.is_floating else np.iinfo(x.dtype.numpy)
-        begin = {"min": kind.max, "max": kind.min}.get(reduction, start)
-        if x.dtype.is_floating:
-            begin = {"min": np.inf, "max": -np.inf}.get(reduction, start)
-        made = scattered(g, x, g.int64(ids), count, reduction, begin)
-        empty = np.bincount(found, minlength=count) == 0
-        if reduction not in ("min", "max") or not empty.any():
-            return made
-        return g.where(g.const(empty.reshape(-1, *(1,) * (x.rank - 1)), BOOL), g.like(0, x), made, made.shape)
-
-    return lower
-
-
-def _average(g: Builder, step: Step, x: Value, ids: Value, power: float, count: int | None) -> Value:
-    if not x.dtype.is_floating:
-        raise Refusal(f"{step.op} on {x.dtype} has no lowering to ONNX")
-    _check(x, step)
-    found = _sorted_ids(g, ids)
-    rows = count if count is not None else int(found[-1]) + 1 if found.size else 0
-    if not found.size or int(found[-1]) >= rows:
-        raise Refusal("there are no segments, or more than were said")
-    sums = scattered(g, x, g.int64(ids), rows, "add", 0)
-    if not power:
-        return sums
-    sizes = np.maximum(np.bincount(found, minlength=rows), 1) ** power
-    return g.binary("Div", sums, g.const(sizes.reshape(-1, *(1,) * (x.rank - 1)), x.dtype))
-
-
-def segment_mean(g: Builder, step: Step, x: Value, ids: Value) -> Value:
-    return _average(g, step, x, ids, 1.0, None)
-
-
-def _sparse(power: float) -> Lowering:
-    """Rows that indices name, then as above."""
-
-    def lower(
-        g: Builder,
-        step: Step,
-        x: Value,
-        indices: Value,
-        ids: Value,
-        num_segments: Value | None = None,
-        *,
-        sparse_gradient: bool = False,
-    ) -> Value:
-        index = indices if indices.dtype in (INT32, INT64) else g.int64(indices)
-        shape = None if x.shape is None or indices.shape is None else (*indices.shape, *x.shape[1:])
-        rows = g.op("Gather", x, index, axis=0, shape=shape)
-        count = None if num_segments is None else g.fixed_ints(num_segments, "num_segments")[0]
-        return _average(g, step, Value(rows.name, rows.dtype, shape), ids, power, count)
-
-    return lower
 
 
 def _counted(g: Builder, values: Value, size: Value, weights: Value, dtype: DType, binary: bool) -> Value:
@@ -166,8 +89,7 @@ def _not_greater(g: Builder) -> Callable[[Value, Value], Value]:
 
 def bucketize(g: Builder, step: Step, x: Value, *, boundaries: list[float] = []) -> Value:  # noqa: B006
     """The number of boundaries that are not greater. TensorFlow compares in float32, doubles too."""
-    if x.dtype not in (FLOAT32, FLOAT64):
-        raise Refusal(f"Bucketize on {x.dtype} has no lowering to ONNX")
+    x = x if x.dtype == FLOAT64 else g.cast(x, FLOAT32)
     limits = g.const(np.asarray(boundaries, np.float32), x.dtype)
     return g.cast(_places(g, _not_greater(g), limits, x, x.rank), INT32)
 
@@ -186,16 +108,5 @@ LOWERINGS: Table = {
     "Bucketize": bucketize,
     "DenseBincount": dense_bincount,
     "LowerBound": _bound(_less),
-    "SegmentMax": _segment("max", 0),
-    "SegmentMean": segment_mean,
-    "SegmentMin": _segment("min", 0),
-    "SegmentProd": _segment("mul", 1),
-    "SegmentSum": _segment("add", 0),
-    "SparseSegmentMean": _sparse(1.0),
-    "SparseSegmentMeanWithNumSegments": _sparse(1.0),
-    "SparseSegmentSqrtN": _sparse(0.5),
-    "SparseSegmentSqrtNWithNumSegments": _sparse(0.5),
-    "SparseSegmentSum": _sparse(0.0),
-    "SparseSegmentSumWithNumSegments": _sparse(0.0),
     "UpperBound": _bound(_not_greater),
 }

@@ -1,20 +1,26 @@
-"""Sessions of ONNX Runtime: made from a graph whose weights stay where they are, run with arrays in order."""
+"""Sessions of ONNX Runtime: made from a graph whose weights stay where they are, run with arrays in order.
+
+Strings are bytes here and text there: they are decoded on the way in and encoded on the way out, and a run with bytes
+that are not UTF-8 is an error, so that who has another engine at hand may ask that one.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ...base.dtypes import FLOAT32
+from ...base.dtypes import FLOAT32, STRING
 from ...base.errors import RunError, UnsupportedError
 from ...base.tensors import Array, Tensor
 from .proto import model_proto
 from .values import (
     BFLOAT16,
     ELEMENT_TYPES,
+    FAILED,
     OnnxGraph,
     OnnxNode,
     Value,
@@ -80,7 +86,7 @@ class Session:
     def _make(self, runtime: Any, graph: OnnxGraph, settings: SessionSettings) -> Any:
         model, external = model_proto(graph)
         options = runtime.SessionOptions()
-        options.log_severity_level = 3
+        options.log_severity_level = 4  # what fails is raised
         options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
         options.intra_op_num_threads = settings.threads
         if not settings.spin:
@@ -111,7 +117,10 @@ class Session:
             try:
                 made = self._run(self._wanted, {name: given[i] for i, name in self._fed})
             except _errors() as error:
-                raise RunError(f"ONNX Runtime failed: {error}") from error
+                said = _SAID.search(str(error))
+                raise RunError(f"ONNX Runtime failed: {said[1] if said else error}") from error
+            except UnicodeDecodeError as error:
+                raise RunError("An answer holds bytes that are not UTF-8, and ONNX Runtime has text only.") from error
             for i, back in self._leave:
                 made[i] = back(made[i])
         if self._straight:
@@ -120,10 +129,33 @@ class Session:
         return [everything[at] for at in self._plan]
 
 
+_SAID = re.compile(rf"Name:'[^']*?{re.escape(FAILED)}([^']*)'")
+"""The words of a node that fails when numbers are at fault."""
+
+
+def _decoded(array: Array) -> Array:
+    """Strings as the runtime takes them."""
+    made = np.empty(array.shape, object)
+    try:
+        made.reshape(-1)[:] = [item.decode() for item in array.reshape(-1).tolist()]
+    except UnicodeDecodeError as error:
+        raise RunError(f"{error.object[:40]!r} is not UTF-8, and ONNX Runtime takes text only.") from error
+    return made
+
+
+def _encoded(array: Array) -> Array:
+    """Strings as we have them."""
+    made = np.empty(array.shape, object)
+    made.reshape(-1)[:] = [item.encode() for item in array.reshape(-1).tolist()]
+    return made
+
+
 def entering(value: Value) -> Callable[[Array], Array] | None:
     """What is done to an array before the runtime gets it."""
     if value.is_pairs:
         return split_parts
+    if value.dtype == STRING:
+        return _decoded
     return (lambda array: array.astype(np.float32)) if value.dtype == BFLOAT16 else None
 
 
@@ -131,6 +163,8 @@ def leaving(value: Value) -> Callable[[Array], Array] | None:
     """What is done to an array that the runtime gave."""
     if value.is_pairs:
         return joined_parts
+    if value.dtype == STRING:
+        return _encoded
     return (lambda array: array.astype(BFLOAT16.numpy)) if value.dtype == BFLOAT16 else None
 
 

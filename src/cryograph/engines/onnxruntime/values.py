@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ...base.dtypes import BOOL, FLOAT32, FLOAT64, INT32, INT64, UINT8, DType, dtype_of
+from ...base.dtypes import BOOL, FLOAT32, FLOAT64, INT32, INT64, STRING, UINT8, DType, dtype_of
 from ...base.errors import UnsupportedError
 from ...base.shapes import Shape
 from ...base.tensors import Array, Tensor
@@ -16,8 +16,20 @@ from ...base.tensors import Array, Tensor
 OPSET = 18
 """The version of ONNX's operators that lowerings are written for."""
 
+TEXT_OPSET = 20
+"""The version that a model has when it holds operators on strings, which came with it."""
+
 MICROSOFT = "com.microsoft"
 """The domain of ONNX Runtime's own operators."""
+
+LEARNING = "ai.onnx.ml"
+"""The domain of ONNX's operators of classical machine learning; tables are there."""
+
+DOMAIN_VERSIONS = {MICROSOFT: 1, LEARNING: 4}
+
+
+FAILED = "!"
+"""Stands in a node's name before the words of what went wrong when it fails."""
 
 
 class Refusal(UnsupportedError):
@@ -32,7 +44,8 @@ PARTS: dict[DType, DType] = {COMPLEX64: FLOAT32, COMPLEX128: FLOAT64}
 Lowerings see a Value of the complex dtype and of its shape; `pairs` gives the tensor under the same name."""
 
 # DType, ONNX's number of the element type, ONNX Runtime's name of the tensor type. Others do not enter this engine:
-# strings are UTF-8 there and bytes here, quantised kinds have no kernels, and complex numbers are pairs (see `PARTS`).
+# quantised kinds have no kernels, and complex numbers are pairs (see `PARTS`). Strings are UTF-8 there and bytes here:
+# bytes that are not UTF-8 are refused when a graph holds them and when a session is fed or would give them.
 _TYPES: tuple[tuple[DType, int, str], ...] = (
     (FLOAT32, 1, "tensor(float)"),
     (UINT8, 2, "tensor(uint8)"),
@@ -41,6 +54,7 @@ _TYPES: tuple[tuple[DType, int, str], ...] = (
     (dtype_of("int16"), 5, "tensor(int16)"),
     (INT32, 6, "tensor(int32)"),
     (INT64, 7, "tensor(int64)"),
+    (STRING, 8, "tensor(string)"),
     (BOOL, 9, "tensor(bool)"),
     (dtype_of("float16"), 10, "tensor(float16)"),
     (FLOAT64, 11, "tensor(double)"),
@@ -133,13 +147,14 @@ def joined_parts(array: Array) -> Array:
 @dataclass(slots=True)
 class OnnxNode:
     """One node. An absent optional input or output is an empty name. Attributes: int, float, str, lists of int or
-    float, a numpy array (a tensor), or an OnnxGraph."""
+    float, a numpy array (a tensor), or an OnnxGraph. `version` is the least operator set that has its kernel."""
 
     op: str
     inputs: list[str]
     outputs: list[str]
     attrs: dict[str, Any] = field(default_factory=dict)
     domain: str = ""
+    version: int = OPSET
 
 
 @dataclass(slots=True)

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from ...base.dtypes import STRING
 from ...base.errors import MissingExtraError, RunError, UnsupportedError
 from ...base.tensors import Array
 from ...program.program import Program
@@ -38,6 +39,8 @@ class OpenVino:
         except ImportError:
             raise MissingExtraError("OpenVINO", "openvino", "The engine openvino") from None
         graph = lowered_whole(program)
+        if any(value.dtype == STRING for value in graph.known.values()):
+            raise UnsupportedError('The program holds strings, which OpenVINO does not take; engine="auto" runs it.')
         made = {name for node in graph.nodes for name in node.outputs}
         if not made.intersection(graph.outputs):
             raise UnsupportedError("The program computes nothing that OpenVINO could be given.")
