@@ -11,11 +11,13 @@ from PIL import Image
 
 import cryograph as cg
 from cryograph.api.confusion import Confusion
+from cryograph.api.finetuning import Finetuning, finetune
 from cryograph.api.model import Model
 from cryograph.base.dtypes import FLOAT32, INT32
-from cryograph.base.errors import FileError, FormatError, InputError
+from cryograph.base.errors import FileError, FormatError, InputError, UnknownNameError
 from cryograph.cli.main import call
 from cryograph.ops.bottlenecks import find_bottleneck
+from cryograph.ops.picture_inputs import PictureInput
 from cryograph.train.distortions import Distortion
 from cryograph.train.labelled import BUCKETS, find_labelled, part_of
 from cryograph.train.softmax_head import HeadSettings, fit_head
@@ -123,6 +125,32 @@ def test_changed_copies_are_learnt_too(pictures: Path) -> None:
     assert done["copies"] == 2 * done["train"] == 2 * made.counts[0]
     assert made.accuracy[1] is not None
     assert made.accuracy[1] > 0.9
+
+
+@pytest.mark.parametrize("batch", [None, 1])
+@pytest.mark.parametrize("layers", [1, ("conv/*",)])
+def test_further_layers_are_trained(layers: int | tuple[str, ...], batch: int | None, pictures: Path) -> None:
+    plain = cg.retrain(network(batch), pictures)
+    made = cg.retrain(network(batch), pictures, finetuning=Finetuning(layers, epochs=3, learning_rate=1e-3))
+    assert made.heads == ("conv/weights", *plain.heads)
+    assert len(made.finetuned) == 3
+    assert made.finetuned[-1]["loss"] < plain.epochs[-1].loss
+    old, new = (m.graph.nodes["conv/weights"].attr("value").numpy() for m in (network(), made.model))
+    assert 0 < abs(old - new).max() < 0.1
+    assert made.accuracy[2] is not None
+    assert made.accuracy[2] > 0.9
+    assert "trained further: conv/weights" in made.reasons
+
+
+def test_layers_that_are_not_there() -> None:
+    def tuned(layers: int | tuple[str, ...]) -> None:
+        target = PictureInput("x:0", False, None, (8, 8), 3, FLOAT32)
+        finetune(network(), "old/logits:0", [], "features:0", target, {}, Finetuning(layers))
+
+    with pytest.raises(InputError, match="2 layers were to be trained further; the network has 1 before its last"):
+        tuned(2)
+    with pytest.raises(UnknownNameError, match="No constant of floats is called 'convolution'"):
+        tuned(("convolution",))
 
 
 def test_distortions() -> None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from ..train.distortions import Distortion
 from ..train.softmax_head import HeadSettings
+from .finetuning import Finetuning
 from .labels import parse_levels, parse_size
 
 
@@ -31,14 +32,22 @@ def arguments(
     std: str | None,
     no_cache: bool,
     engine: str,
+    finetune: str | None,
+    finetune_epochs: int,
+    finetune_rate: float,
 ) -> dict[str, Any]:
     """Keyword arguments; InputError for text that is no size or level, and per cents out of range."""
+    finetuning = None
+    if finetune is not None:
+        layers = int(finetune) if finetune.isdecimal() else tuple(glob.strip() for glob in finetune.split(","))
+        finetuning = Finetuning(layers, finetune_epochs, learning_rate=finetune_rate, seed=seed)
     return {
         "validation": validation,
         "test": test,
         "settings": HeadSettings(epochs, batch, learning_rate, seed=seed),
         "distortion": Distortion(flip, crop, scale, brightness),
         "copies": copies,
+        "finetuning": finetuning,
         "bottleneck": bottleneck,
         "input_name": input_name,
         "output_name": old_output,

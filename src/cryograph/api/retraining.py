@@ -12,7 +12,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -26,10 +26,11 @@ from ..ops.picture_inputs import PictureInput, find_picture_input
 from ..ops.ranking import one_choice, rank_outputs
 from ..train.distortions import Distortion
 from ..train.labelled import Labelled, Picture, find_labelled
-from ..train.softmax_head import Epoch, Head, HeadSettings, fit_head
+from ..train.softmax_head import Epoch, HeadSettings, fit_head
 from ..transforms.replace_head import replace_head
 from .confusion import Confusion
 from .features import Features
+from .finetuning import Finetuning, finetune
 from .model import Model, load
 
 Watch = Callable[[str, int, int], object]
@@ -41,9 +42,10 @@ class Retrained:
     """A network with a new last layer, and how good it is.
 
     `model` takes pictures at `input` as the old one did and gives the chances of `labels` at `output`; `heads` are the
-    constants of the new layer. `accuracy` is the share of right answers on the parts train, validation and test (None
-    for one without pictures), `confusion` that of the test part, `wrong` the pictures of it that are taken for another
-    class. `reasons` and `warnings` are in words.
+    constants that were trained, `epochs` and `finetuned` tell how the new layer and then further ones were. `accuracy`
+    is the share of right answers on the parts train, validation and test (None for one without pictures), `confusion`
+    that of the test part, `wrong` the pictures of it that are taken for another class. `reasons` and `warnings` are in
+    words.
     """
 
     model: Model
@@ -56,6 +58,7 @@ class Retrained:
     confusion: Confusion
     wrong: tuple[tuple[str, str, str], ...]
     epochs: tuple[Epoch, ...]
+    finetuned: tuple[Mapping[str, float], ...]
     reasons: tuple[str, ...]
     warnings: tuple[str, ...]
 
@@ -86,13 +89,15 @@ class Retrained:
             "confusion": self.confusion.counts,
             "wrong": self.wrong,
             "epochs": [dataclasses.asdict(epoch) for epoch in self.epochs],
+            "finetuned": self.finetuned,
             "reasons": self.reasons,
             "warnings": self.warnings,
         }
         return json.dumps(told, indent=2)
 
     def __str__(self) -> str:
-        lines = [f"{len(self.labels)} classes, {sum(self.counts)} pictures, {len(self.epochs)} epochs"]
+        more = f", {len(self.finetuned)} more of further layers" if self.finetuned else ""
+        lines = [f"{len(self.labels)} classes, {sum(self.counts)} pictures, {len(self.epochs)} epochs{more}"]
         for part, n, share in zip(("train", "validation", "test"), self.counts, self.accuracy, strict=True):
             lines.append(f"  {part:<11}{n:6} pictures" + ("" if share is None else f"  {share:6.1%} right"))
         lines += ["", "Test pictures by class (rows), and what they are taken for:"]
@@ -112,6 +117,7 @@ def retrain(
     distortion: Distortion | None = None,
     copies: int = 1,
     settings: HeadSettings | None = None,
+    finetuning: Finetuning | None = None,
     bottleneck: str | None = None,
     input_name: str | None = None,
     output_name: str | None = None,
@@ -127,7 +133,8 @@ def retrain(
 
     `model` is any classifier of pictures: a Model or a path (frozen `.pb`, SavedModel, checkpoint with its graph).
     `validation` and `test` per cent of the pictures are put aside. With a `distortion` the training also sees `copies`
-    changed copies of each picture. Everything else is found out where it is not given, and said in `reasons`.
+    changed copies of each picture; `finetuning` says which further layers are trained then (needs the extra `jax`).
+    Everything else is found out where it is not given, and said in `reasons`.
     InputError for what cannot be found out; FileError and FormatError for pictures that cannot be read.
     """
     labelled = find_labelled(images, validation, test)
@@ -145,13 +152,35 @@ def retrain(
     held = (x["validation"], y["validation"]) if len(y["validation"]) else None
     head = fit_head(seen, known, len(labelled.labels), held, settings or HeadSettings())
     made, name, heads = replace_head(network, tensor, head.weights, head.biases, final_name, rank == 4)
-    reasons = (
-        *target.reasons,
-        f"features are {tensor} ({width} numbers): {because}",
-        f"the old classes came out of {output}: {why}",
-        f"features of {features.fresh} pictures were worked out, of {features.kept} they were at hand",
+    new = Model.of(made)
+    rows: list[Mapping[str, float]] = []
+    said = {part: head.scores(found).argmax(-1) if len(found) else y[part] for part, found in x.items()}
+    reasons = [*target.reasons, f"features are {tensor} ({width} numbers): {because}"]
+    reasons.append(f"the old classes came out of {output}: {why}")
+    reasons.append(f"features of {features.fresh} pictures were worked out, of {features.kept} they were at hand")
+    if finetuning is not None:
+        logits = new.graph.nodes[name].inputs[0]
+        new, tuned, rows = finetune(new, logits, heads, tensor, target, parts, finetuning, distortion)
+        heads = [*tuned, *heads]
+        reasons.append(f"trained further: {', '.join(tuned)}")
+        scores = Features(new, target, f"{name}:0", False, engine, cached=False)
+        said = {part: _features(scores, f"new {part}", found, watch) for part, found in parts.items()}
+        said = {part: found.argmax(-1) if len(found) else y[part] for part, found in said.items()}
+    return Retrained(
+        model=new,
+        input=target,
+        output=f"{name}:0",
+        heads=tuple(heads),
+        labels=labelled.labels,
+        counts=(len(y["train"]), len(y["validation"]), len(y["test"])),
+        accuracy=(_share(said, y, "train"), _share(said, y, "validation"), _share(said, y, "test")),
+        confusion=Confusion.of(labelled.labels, y["test"], said["test"]),
+        wrong=tuple(_wrong(labelled, parts["test"], said["test"])),
+        epochs=head.epochs,
+        finetuned=tuple(rows),
+        reasons=tuple(reasons),
+        warnings=labelled.warnings,
     )
-    return _judged(Model.of(made), target, f"{name}:0", heads, labelled, parts, x, y, head, reasons)
 
 
 def _old_output(model: Model, name: str | None) -> tuple[str, str]:
@@ -188,37 +217,13 @@ def _with_copies(
     return np.concatenate(every), np.tile(y, copies + 1)
 
 
-def _judged(
-    model: Model,
-    target: PictureInput,
-    output: str,
-    heads: Sequence[str],
-    labelled: Labelled,
-    parts: dict[str, list[Picture]],
-    x: dict[str, Array],
-    y: dict[str, Array],
-    head: Head,
-    reasons: tuple[str, ...],
-) -> Retrained:
-    """How right the new layer is on each part."""
-    said = {part: head.scores(rows).argmax(-1) if len(rows) else y[part] for part, rows in x.items()}
-    shares = [float((said[part] == y[part]).mean()) if len(y[part]) else None for part in parts]
-    wrong = [
-        (picture.path, labelled.labels[picture.label], labelled.labels[answer])
-        for picture, answer in zip(parts["test"], said["test"], strict=True)
-        if picture.label != answer
-    ]
-    return Retrained(
-        model=model,
-        input=target,
-        output=output,
-        heads=tuple(heads),
-        labels=labelled.labels,
-        counts=(len(y["train"]), len(y["validation"]), len(y["test"])),
-        accuracy=(shares[0], shares[1], shares[2]),
-        confusion=Confusion.of(labelled.labels, y["test"], said["test"]),
-        wrong=tuple(wrong),
-        epochs=head.epochs,
-        reasons=reasons,
-        warnings=labelled.warnings,
-    )
+def _share(said: Mapping[str, Array], truth: Mapping[str, Array], part: str) -> float | None:
+    """How many answers are right."""
+    return float((said[part] == truth[part]).mean()) if len(truth[part]) else None
+
+
+def _wrong(labelled: Labelled, pictures: Sequence[Picture], answers: Array) -> Iterator[tuple[str, str, str]]:
+    """Pictures that are taken for another class: the file, its class, the other one."""
+    for picture, answer in zip(pictures, answers, strict=True):
+        if picture.label != answer:
+            yield picture.path, labelled.labels[picture.label], labelled.labels[answer]

@@ -24,6 +24,11 @@ from .show import AS_JSON, counting, show
 @click.option("--scale", type=float, default=0, metavar="PERCENT", help="Also from copies enlarged by up to this.")
 @click.option("--brightness", type=float, default=0, metavar="PERCENT", help="Also from brighter and darker copies.")
 @click.option("--copies", type=click.IntRange(1), default=1, show_default=True, help="Changed copies of each picture.")
+@click.option("--finetune", metavar="LAYERS", help="Train further layers, too: the last N, or globs of constants.")
+@click.option(
+    "--finetune-epochs", type=click.IntRange(1), default=5, show_default=True, help="Times through, for these."
+)
+@click.option("--finetune-rate", type=float, default=1e-4, show_default=True, help="How large steps are, for these.")
 @click.option("--bottleneck", metavar="TENSOR", help="The features to learn from.")
 @click.option("--input", "input_name", metavar="TENSOR", help="The tensor that takes pictures.")
 @click.option("--old-output", metavar="TENSOR", help="The old answer of the model.")

@@ -90,9 +90,10 @@ def fit(
         made = cg.train.fit(model, {"x": x, "y": y}, loss="loss", optimizer=optax.adam(1e-3), epochs=5)
         made.model.freeze("softmax").save("trained.pb")
 
-    `optimizer` is one of optax's (Adam with 0.001 without it). `metrics` are further tensors whose means are told;
-    `updates` are nodes to run with every step (the updates of batch norms). `patience` ends the run after so many
-    epochs in which the loss on `validation` (without it, on the data) became no smaller, and gives the best weights.
+    `optimizer` is one of optax's, or the learning rate of Adam as a float (0.001 without it). `metrics` are further
+    tensors whose means are told; `updates` are nodes to run with every step (the updates of batch norms). `patience`
+    ends the run after so many epochs in which the loss on `validation` (without it, on the data) became no smaller, and
+    gives the best weights.
     `directory` is where checkpoints go, after each epoch and after every `save_every` steps; a run goes on from the
     last one there. `progress` shows a bar (by default on a terminal).
 

@@ -49,11 +49,12 @@ class _Step(Traced):
 
 class Trainer:
     """Trains state of a program, step by step. `trained` are the places of the variables in `program.state`; the first
-    output is the loss. `optimizer` is one of optax's (None: Adam)."""
+    output is the loss. `optimizer` is one of optax's, or the learning rate of Adam (None: 0.001)."""
 
     def __init__(self, program: Program, trained: Sequence[int], optimizer: Any, state: Sequence[Array]) -> None:
         self._program = checked(program)
-        chosen = optimizer if optimizer is not None else the_optax().adam(1e-3)
+        rate = 1e-3 if optimizer is None else optimizer
+        chosen = the_optax().adam(rate) if isinstance(rate, float) else rate
         if not (hasattr(chosen, "init") and hasattr(chosen, "update")):
             kind = type(optimizer).__name__
             raise InputError(f"An optimizer of optax was expected (optax.adam(1e-3)), but a {kind} came.")
