@@ -12,9 +12,10 @@ from __future__ import annotations
 
 import secrets
 import threading
+import warnings
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, nullcontext
 from functools import cache
 from importlib import import_module
 from typing import Any
@@ -34,19 +35,26 @@ from .rules import RULES
 
 MAX_COMPILED = 32
 """Compiled programs that are kept for one program."""
+MAX_BY_VALUE = 64
+"""Programs that are compiled for values of inputs; one that needs more of them is run step by step."""
 MAX_LOOKED_AT = 1024
 """Elements of an input up to which a program may be compiled for its value."""
 
 
-@cache
 def the_jax() -> Any:
     """The package, told how lists are handed on."""
     try:
         import jax
     except ImportError:
         raise MissingExtraError("JAX", "jax", "The engine jax") from None
-    register(jax)
+    _tell_of_lists()
     return jax
+
+
+@cache
+def _tell_of_lists() -> None:
+    """Once for each process."""
+    register(import_module("jax"))
 
 
 def the_optax() -> Any:
@@ -165,7 +173,9 @@ class Compiled:
         self._made: OrderedDict[Any, _Entry] = OrderedDict()
         self._looked_at: frozenset[int] = frozenset()
         self._by_step = False
+        self._by_value = 0
         self._state: tuple[tuple[Array, Any], ...] = ()
+        self._spare: Sequence[Any] = ()
         self._lock = threading.Lock()
 
     def __call__(self, arrays: Sequence[Array]) -> list[Array]:
@@ -173,22 +183,27 @@ class Compiled:
             raise InputError(f"{len(arrays)} values were given where the program takes {len(self.traced.names)}.")
         held = self._state
         feeds = [next((mine for theirs, mine in held if theirs is array), array) for array in arrays]
-        made = self.run(feeds)
+        with self._lock:
+            spare, self._spare = self._spare, ()
+        made = self.run(feeds, None, spare)
         outputs = [np.asarray(value) for value in made]
         count = len(self.traced.program.state)
         if count:
-            self._state = tuple(zip(outputs[-count:], made[-count:], strict=True))
+            state = made[-count:]
+            self._state = tuple(zip(outputs[-count:], state, strict=True))
+            self._spare = [mine for _, mine in held if not any(mine is value for value in state)]
         return outputs
 
-    def run(self, feeds: Sequence[Any], seeds: Any = None) -> list[Any]:
+    def run(self, feeds: Sequence[Any], seeds: Any = None, spare: Sequence[Any] = ()) -> list[Any]:
         """The results as JAX's arrays (numpy's for strings and for what is known), of either kind of arrays. `seeds`
-        are four random words, for numbers that are to be the same again."""
+        are four random words, for numbers that are to be the same again. `spare` are arrays of JAX's that nobody wants
+        any more: their memory is used for the new state, unless a view of it is held somewhere."""
         jax = self.traced.jax
         with exact(jax):
             while not self._by_step:
                 entry = self._entry(feeds)
                 try:
-                    return entry(feeds, seeds)
+                    return entry(feeds, seeds, spare)
                 except NeedsValue as error:
                     with self._lock:
                         self._made.clear()
@@ -207,6 +222,8 @@ class Compiled:
         with self._lock:
             entry = self._made.get(key)
             if entry is None:
+                self._by_value += bool(self._looked_at)
+                self._by_step = self._by_value > MAX_BY_VALUE
                 entry = self._made[key] = _Entry(self.traced, feeds, fixed)
                 while len(self._made) > MAX_COMPILED:
                     self._made.popitem(last=False)
@@ -234,7 +251,11 @@ class _Entry:
         self._known: dict[int, Any] = {}
         count = len(feeds)
 
-        def function(given: Sequence[Any], big: Sequence[Any], seeds: Any) -> list[Any]:
+        first = len(traced.program.inputs)
+        self._state = [(tuple(feeds[i].shape), feeds[i].dtype) for i in self._open if i >= first]
+        self._is_new = True
+
+        def function(given: Sequence[Any], big: Sequence[Any], seeds: Any, spare: Sequence[Any]) -> list[Any]:
             values: list[Any] = [None] * count
             for place, value in known.items():
                 values[place] = value
@@ -246,13 +267,25 @@ class _Entry:
                     self._known[place] = result
             return [0 if place in self._known else result for place, result in enumerate(results)]
 
-        self._call = traced.jax.jit(function)
+        # Fresh memory for all state with every run costs a third of a training step: that of older state is used again.
+        self._call = traced.jax.jit(function, donate_argnums=3, keep_unused=True)
 
-    def __call__(self, feeds: Sequence[Any], seeds: Any = None) -> list[Any]:
+    def _room(self, spare: Sequence[Any]) -> list[Any]:
+        """An array for each state, to be written over."""
+        if [(tuple(value.shape), value.dtype) for value in spare] == self._state:
+            return list(spare)
+        return [self._traced.jax.numpy.zeros(shape, dtype) for shape, dtype in self._state]
+
+    def __call__(self, feeds: Sequence[Any], seeds: Any = None, spare: Sequence[Any] = ()) -> list[Any]:
         traced = self._traced
         words = traced.seeds() if seeds is None else seeds
+        given = [feeds[place] for place in self._open]
         try:
-            made = self._call([feeds[place] for place in self._open], traced.big, words)
+            with warnings.catch_warnings() if self._is_new else nullcontext():
+                if self._is_new:  # while it is compiled: state that changes its shape has no use for what it was
+                    warnings.filterwarnings("ignore", message="Some donated buffers")
+                made = self._call(given, traced.big, words, self._room(spare))
+            self._is_new = False
         except (RuntimeError, MemoryError) as error:
             raise RunError(f"jax failed: {str(error).splitlines()[0]}") from error
         return [self._known.get(place, value) for place, value in enumerate(made)]

@@ -67,11 +67,15 @@ class Trainer:
         step = _Step(self._program, trained, chosen, kept, len(leaves))
         self._step = Compiled(self._program, step)
         self._look = Compiled(self._program, traced)
+        self._spare: list[Any] = []
 
     def step(self, feeds: Sequence[Array], seeds: Array) -> list[Any]:
         """One step; gives the outputs before it."""
         count, states = len(self._program.outputs), len(self._state)
-        made = self._step.run([*feeds, *self._state, *self._leaves], seeds)
+        before = [*self._state, *self._leaves]
+        made = self._step.run([*feeds, *before], seeds, self._spare)
+        # Handed on as it was is what no step changes; all the rest is memory for the step after the next.
+        self._spare = [value for value in before if not any(value is new for new in made)]
         self._state, self._leaves = made[count : count + states], made[count + states :]
         return made[:count]
 
@@ -95,4 +99,4 @@ class Trainer:
         theirs = [(leaf.shape, leaf.dtype) for leaf in kept]
         if mine != theirs:
             raise InputError("The checkpoint was written with another optimizer; give the one that it began with.")
-        self._state, self._leaves = list(state), list(kept)
+        self._state, self._leaves, self._spare = list(state), list(kept), []
