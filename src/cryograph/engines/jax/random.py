@@ -122,6 +122,8 @@ def draw_normal(state: State, count: int, dtype: np.dtype[Any]) -> Any:
 
 def draw_truncated(state: State, count: int, dtype: np.dtype[Any]) -> Any:
     """Normal numbers that are within two deviations: of the candidates of a group the first that are."""
+    if not count:
+        return np.zeros(0, dtype)
     xp, each = state.ctx.xp, _each(dtype)
     groups = -(-count // each)
     turns = xp.arange(groups, dtype=U64)[:, None] * U64(each * KEPT // 4) + xp.arange(CANDIDATES, dtype=U64)
