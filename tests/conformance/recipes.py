@@ -61,6 +61,8 @@ RECIPES: dict[str, str] = {
     "real/basic_pitch": "real_models:basic_pitch",
     "real/guesslang": "real_models:guesslang",
     "real/nudity": "real_models:nudity",
+    "real/nsfwjs": "real_models:nsfwjs",
+    "real/languagedetection": "real_models:languagedetection",
 }
 
 

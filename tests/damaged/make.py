@@ -16,11 +16,12 @@ import tempfile
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
 import cryograph as cg
-from cryograph.base.dtypes import FLOAT32, INT32
+from cryograph.base.dtypes import BOOL, FLOAT32, INT32, STRING
 from cryograph.base.files import MemoryFile
 from cryograph.graph.graph import Function, Graph
 from cryograph.graph.node import Node
@@ -29,6 +30,7 @@ from cryograph.wire import messages as pb
 from cryograph.wire.crc import crc32c, mask
 from cryograph.wire.emit import message_bytes
 from cryograph.wire.varint import read_varint, varint
+from tests.support.tfjs_files import write_tfjs
 
 MESSAGES = Path(__file__).with_name("messages.json")
 
@@ -78,6 +80,10 @@ def sound(directory: Path) -> None:
     cg.save_checkpoint(directory / "two", tensors, shards=2)
     cg.save_checkpoint(directory / "one", tensors)
     cg.save_checkpoint(directory / "v1", {"v": weights}, version=1)
+    browser = constant_graph(weights)
+    browser.add(Node.make("words", "Const", attrs={"dtype": STRING, "value": words}))
+    browser.add(Node.make("flags", "Const", attrs={"dtype": BOOL, "value": np.ones(5000, np.bool_)}))
+    write_tfjs(directory / "tfjs", browser, {"r": "uint8"}, shard_size=5000)
 
 
 def cut(size: int) -> Change:
@@ -99,6 +105,23 @@ def flip(position: int, bit: int = 1) -> Change:
 
 def instead(data: bytes) -> Change:
     return lambda _: data
+
+
+def edited(change: Callable[[dict[str, Any]], Any]) -> Change:
+    """A change of what a JSON text says."""
+
+    def changed(data: bytes) -> bytes:
+        said = json.loads(data)
+        change(said)
+        return json.dumps(said).encode()
+
+    return changed
+
+
+def entry(said: dict[str, Any], number: int) -> dict[str, Any]:
+    """A weight in a TensorFlow.js model's manifest."""
+    found: dict[str, Any] = said["weightsManifest"][0]["weights"][number]
+    return found
 
 
 # case: (the sound file that is changed, how)
@@ -135,6 +158,45 @@ CHANGED: dict[str, tuple[str, Change]] = {
     "arrays with a flipped bit": ("w.npz", flip(300)),
     "safetensors cut": ("w.safetensors", share(0.5)),
     "safetensors with a lying header": ("w.safetensors", lambda data: struct.pack("<Q", 1 << 50) + data[8:]),
+    "browser model cut": ("tfjs/model.json", cut(30)),
+    "browser model of layers": (
+        "tfjs/model.json",
+        edited(lambda said: said.update(modelTopology={"model_config": {}, "keras_version": "2.4.0"})),
+    ),
+    "browser model with two nodes of one name": (
+        "tfjs/model.json",
+        edited(lambda said: said["modelTopology"]["node"].append(said["modelTopology"]["node"][0])),
+    ),
+    "browser model with a constant without values": (
+        "tfjs/model.json",
+        edited(lambda said: entry(said, 0).update(name="d")),
+    ),
+    "browser model with a shape of 10^18 elements": (
+        "tfjs/model.json",
+        edited(lambda said: entry(said, 0).update(shape=[10**9, 10**9])),
+    ),
+    "browser model with a weight that is too long": (
+        "tfjs/model.json",
+        edited(lambda said: entry(said, 0).update(shape=[40, 51])),
+    ),
+    "browser model with more strings than bytes": (
+        "tfjs/model.json",
+        edited(lambda said: entry(said, 2).update(shape=[10**12])),
+    ),
+    "browser model with a scale that is no number": (
+        "tfjs/model.json",
+        edited(lambda said: entry(said, 1)["quantization"].update(scale="1")),
+    ),
+    "browser model with a shard elsewhere": (
+        "tfjs/model.json",
+        edited(lambda said: said["weightsManifest"][0].update(paths=["../frozen.pb"])),
+    ),
+    "browser model with a shard that is lost": (
+        "tfjs/model.json",
+        edited(lambda said: said["weightsManifest"][0]["paths"].append("group1-shard5of5.bin")),
+    ),
+    "browser model with a shard cut": ("tfjs/group1-shard2of4.bin", share(0.5)),
+    "browser model with a shard that is damaged": ("tfjs/group1-shard4of4.bin", flip(-1, 6)),
     "text with an unknown field": ("frozen.pbtxt", lambda data: data + b"nod { }\n"),
     "text cut in a string": ("frozen.pbtxt", share(0.5)),
 }
@@ -153,7 +215,8 @@ WRONG_KINDS: dict[str, tuple[str, bytes]] = {
     "gzip in gzip": ("model.pb", gzip.compress(gzip.compress(bytes(1000), mtime=0), mtime=0)),
     "a tar archive": ("model.pb", bytes(257) + b"ustar" + bytes(300)),
     "prose": ("model.pb", b"This is not a model.\n" * 9),
-    "a TensorFlow.js model": ("model.json", b'{"format": "graph-model", "modelTopology": {}}'),
+    "a TensorFlow.js model without nodes": ("model.json", b'{"format": "graph-model", "modelTopology": {}}'),
+    "a TensorFlow.js layers model": ("model.json", b'{"format": "layers-model", "modelTopology": {}}'),
 }
 
 
@@ -212,7 +275,7 @@ def make(directory: Path) -> dict[str, Path]:
             (folder / "m.meta").unlink()
         path = folder / file
         path.write_bytes(change(path.read_bytes()))
-        opened = path.parent if file.startswith("saved/") else path
+        opened = path.parent if file.startswith(("saved/", "tfjs/group")) else path
         cases[name] = opened
     for number, (name, (file, data)) in enumerate(WRONG_KINDS.items()):
         folder = directory / f"kind{number}"

@@ -78,7 +78,15 @@ CONTENTS: dict[str, tuple[bytes, ...]] = {
     "image": (b"\xff\xd8\xff\xe0" + bytes(50), b"\x89PNG\r\n\x1a\n", b"GIF89a"),
     "safetensors": (struct.pack("<Q", 2) + b"{}",),
     "tfrecord": (record(),),
-    "tfjs": (json.dumps({"format": "graph-model", "modelTopology": {}}).encode(),),
+    "tfjs": (
+        json.dumps({"format": "graph-model", "modelTopology": {"node": []}}).encode(),
+        json.dumps({"format": "graph-model", "signature": {"inputs": "x" * 5000}, "modelTopology": {}}).encode(),
+        json.dumps({"weightsManifest": [], "modelTopology": {"node": []}}).encode(),
+    ),
+    "tfjs_layers": (
+        json.dumps({"format": "layers-model", "modelTopology": {"model_config": {}}}).encode(),
+        json.dumps({"modelTopology": {"class_name": "Sequential", "config": []}}).encode(),
+    ),
     "keras_json": (json.dumps({"class_name": "Sequential", "config": []}).encode(),),
     "caffe": (b'name: "LeNet"\nlayer { name: "a" }\n', b"layers {\n}\n"),
     "labels": (b"item {\n  id: 1\n}\n",),

@@ -29,6 +29,7 @@ KINDS: dict[Kind, str] = {
     "checkpoint": "a checkpoint: weights by name, without a graph",
     "arrays": "a file of arrays: weights by name, without a graph",
     "keras": "a Keras file: layers and their weights",
+    "tfjs": "a TensorFlow.js graph model: a graph in JSON, its weights in shards beside it",
 }
 
 BUILT_IN = frozenset(

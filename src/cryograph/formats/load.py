@@ -27,6 +27,7 @@ KINDS: dict[str, tuple[str, ...]] = {
     "saved_model": ("saved_model", "saved_model_text", "a SavedModel"),
 }
 MODEL_SUFFIXES = (".pb", ".pbtxt", ".meta", ".npz", ".safetensors")
+TFJS_FILE = "model.json"
 
 
 def load_document(path: Path, tags: Sequence[str] | None = None) -> Document:
@@ -71,7 +72,7 @@ def _directory(name: str, tags: Sequence[str] | None) -> Document:
     names = list_dir(name)
     if any(n.endswith(".index") for n in names):
         return _checkpoint(name)
-    models = [join(name, n) for n in names if n.endswith(MODEL_SUFFIXES)]
+    models = [join(name, n) for n in names if n.endswith(MODEL_SUFFIXES) or n == TFJS_FILE]
     inner = [join(name, n) for n in names if is_dir(join(name, n)) and saved_model_file(join(name, n)) is not None]
     found = [*models, *inner]
     if len(found) == 1:

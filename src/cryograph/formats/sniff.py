@@ -22,6 +22,7 @@ from .graphdef import read_graphdef, read_graphdef_text
 from .memmapped import is_memmapped, read_memmapped
 from .metagraph import read_metagraph, read_metagraph_text
 from .savedmodel import read_savedmodel
+from .tfjs import WAY_OUT, read_tfjs
 
 FIRST_BYTES = frozenset({b"\x08", b"\x0a", b"\x12", b"\x22"})
 """With what a message of a graph begins: one of its first fields."""
@@ -255,8 +256,17 @@ def _is_coreml(s: Sniffed) -> bool:
     )
 
 
-def _is_json_with(key: str) -> Callable[[Sniffed], bool]:
-    return lambda s: s.text is not None and s.text.lstrip().startswith("{") and f'"{key}"' in s.text
+def _is_json_with(*words: str) -> Callable[[Sniffed], bool]:
+    """A JSON object at whose beginning one of the words stands, as a key or a value."""
+    return lambda s: (
+        s.text is not None and s.text.lstrip().startswith("{") and any(f'"{word}"' in s.text for word in words)
+    )
+
+
+def _is_tfjs_layers(s: Sniffed) -> bool:
+    return _is_json_with("layers-model")(s) or (
+        _is_json_with("modelTopology")(s) and _is_json_with("class_name", "model_config")(s)
+    )
 
 
 FORMATS: tuple[Format, ...] = (
@@ -344,11 +354,17 @@ FORMATS: tuple[Format, ...] = (
         "It holds examples or measurements, not a model.",
     ),
     Format(
-        "tfjs",
-        "a TensorFlow.js model (model.json)",
-        _is_json_with("modelTopology"),
+        "tfjs_layers",
+        "a TensorFlow.js layers model: Keras layers, not a graph",
+        _is_tfjs_layers,
         None,
-        "Its GraphDef is in JSON, with the weights in files beside it; open the model that it was made from.",
+        WAY_OUT,
+    ),
+    Format(
+        "tfjs",
+        "a TensorFlow.js graph model (model.json)",
+        _is_json_with("modelTopology", "weightsManifest", "graph-model"),
+        read_tfjs,
     ),
     Format(
         "keras_json",

@@ -19,8 +19,9 @@ from ..wire import messages as pb
 from .attrs import dtype_of_number, shape_of, shape_proto
 from .graph import Graph
 
-Kind = Literal["graph", "meta_graph", "saved_model", "model_dir", "checkpoint", "arrays", "keras"]
-"""What a document was read from: a GraphDef, a MetaGraphDef, a SavedModel, an Estimator's directory, weights only."""
+Kind = Literal["graph", "meta_graph", "saved_model", "model_dir", "checkpoint", "arrays", "keras", "tfjs"]
+"""What a document was read from: a GraphDef, a MetaGraphDef, a SavedModel, an Estimator's directory, weights only, a
+file of Keras, a TensorFlow.js graph model."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import tensorflow as tf
-from tensorflow.core.framework import graph_pb2
+from google.protobuf import json_format
+from tensorflow.core.framework import graph_pb2, types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
 from ..packages import fetch
@@ -94,3 +98,135 @@ def nudity(out: Path) -> dict[str, Case]:
         feeds = {"input:0": picture[None]}
         cases[name] = Case(feeds, run_graph(graph, feeds, ["final_result:0", "input_1/BottleneckInputPlaceholder:0"]))
     return cases
+
+
+UNPACK = """
+const [folder, ...names] = process.argv.slice(1);
+const held = Object.fromEntries(names.map((name) => [name, require(`${folder}/${name}.min.js`)]));
+console.log(JSON.stringify(held));
+"""
+
+
+def nsfwjs(out: Path) -> dict[str, Case]:
+    """A MobileNet V2 that judges pictures, a TensorFlow.js graph model of 8-bit weights: `input:0` (2, 224, 224, 3).
+
+    The package holds it as JavaScript modules; here it becomes files, and a frozen graph with its fused ops kept.
+    """
+    shards = ["group1-shard1of2", "group1-shard2of2"]
+    folder = fetch("nsfwjs") / "package" / "dist" / "models" / "mobilenet_v2_mid"
+    held = json.loads(_node(UNPACK, str(folder), "model", *shards))
+    (out / "model").mkdir()
+    (out / "model" / "model.json").write_text(json.dumps(held["model"]))
+    for name in shards:
+        (out / "model" / name).write_bytes(base64.b64decode(held[name]))
+    graph = tfjs_graph(out / "model")
+    (out / "frozen.pb").write_bytes(graph.SerializeToString(deterministic=True))
+    feeds = {"input:0": (photographs(224) + 1) / 2}
+    return {"": Case(feeds, run_graph(apart(graph), feeds, ["Identity:0"]))}
+
+
+ASK_PACKAGE = """
+const { ModelOperations } = require(process.argv[1]);
+const texts = JSON.parse(process.argv[2]);
+(async () => {
+  const operations = new ModelOperations({ minContentSize: 0 });
+  const found = [];
+  for (const text of texts) found.push(await operations.runModel(text));
+  console.log(JSON.stringify(found));
+})();
+"""
+
+
+def languagedetection(out: Path) -> dict[str, Case]:
+    """A classifier of source text, a TensorFlow.js graph model with strings, a loop and functions: what TensorFlow
+    answers, and what the package's own TensorFlow.js does; that one splits characters of several bytes otherwise."""
+    texts = [
+        "import os\n\ndef main(argv):\n    for name in os.listdir(argv[1]):\n        print(name)\n",
+        "#include <stdio.h>\nint main(void) {\n  for (int i = 0; i < 3; i++) puts(argv[i]);\n  return 0;\n}\n",
+        "SELECT name, COUNT(*) FROM users GROUP BY name HAVING COUNT(*) > 1;",
+        "const größe = (x) => x.map((y) => y.länge);\n",
+        "x",
+    ]
+    package = fetch("vscode-languagedetection") / "package"
+    graph = tfjs_graph(package / "model")
+    (out / "frozen.pb").write_bytes(graph.SerializeToString(deterministic=True))
+    scores, classes = "head/predictions/probabilities:0", "head/Tile:0"
+    feeds = {"Placeholder:0": np.array([text.encode() for text in texts], object)}
+    answers = run_graph(graph, feeds, [scores, classes])
+    names = [name.decode() for name in answers[classes][0]]
+    plain = [text for text in texts if text.isascii()]
+    found = json.loads(_node(ASK_PACKAGE, str(package), json.dumps(plain)))
+    theirs = [{each["languageId"]: each["confidence"] for each in answer} for answer in found]
+    rows = np.array([[answer[name] for name in names] for answer in theirs], np.float32)
+    asked = {"Placeholder:0": np.array([text.encode() for text in plain], object)}
+    return {"": Case(feeds, answers), "package": Case(asked, {scores: rows})}
+
+
+def _node(script: str, *arguments: str) -> str:
+    done = subprocess.run(["node", "-e", script, *arguments], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"node failed: {done.stderr[-2000:]}")
+    return done.stdout
+
+
+def tfjs_graph(folder: Path) -> Any:
+    """The GraphDef of a TensorFlow.js graph model, with its weights as constants and its fused ops as TensorFlow
+    spells them today."""
+    model = json.loads((folder / "model.json").read_text())
+    graph = json_format.ParseDict(model["modelTopology"], graph_pb2.GraphDef())
+    weights = {}
+    for group in model["weightsManifest"]:
+        data = b"".join((folder / path).read_bytes() for path in group["paths"])
+        for weight in group["weights"]:
+            weights[weight["name"]], data = _tfjs_weight(weight, data)
+        assert not data
+    for nodes in (graph.node, *(function.node_def for function in graph.library.function)):
+        for node in nodes:
+            if node.op == "Const" and node.name in weights:
+                dtype = tf.as_dtype(node.attr["dtype"].type)
+                value = tf.make_tensor_proto(weights[node.name].astype(dtype.as_numpy_dtype), dtype)
+                node.attr["value"].tensor.CopyFrom(value)
+            elif node.op == "_FusedConv2D":
+                node.attr["TArgs"].list.type.extend([types_pb2.DT_FLOAT] * (len(node.input) - 2))
+            elif node.op == "FusedDepthwiseConv2dNative":
+                node.op = "_FusedDepthwiseConv2dNative"
+                node.attr["num_args"].i = len(node.input) - 2
+    return graph
+
+
+def _tfjs_weight(weight: Any, data: bytes) -> tuple[Any, bytes]:
+    """One value of the manifest, and the bytes behind it."""
+    count = int(np.prod(weight["shape"], dtype=np.int64))
+    if weight["dtype"] == "string":
+        found = np.empty(count, object)
+        for index in range(count):
+            end = 4 + int.from_bytes(data[:4], "little")
+            found[index], data = data[4:end], data[end:]
+        return found.reshape(weight["shape"]), data
+    quantization = weight.get("quantization", {})
+    stored = np.dtype(quantization.get("dtype", weight["dtype"]))
+    values = np.frombuffer(data, stored, count).reshape(weight["shape"])
+    if "scale" in quantization:
+        values = values * quantization["scale"] + quantization["min"]
+    return values.astype(weight["dtype"]), data[count * stored.itemsize :]
+
+
+def apart(graph: Any) -> Any:
+    """The graph with its fused depthwise convolutions, of which TensorFlow has a kernel in oneDNN alone, as three
+    ops."""
+    made = graph_pb2.GraphDef(versions=graph.versions)
+    for node in graph.node:
+        if node.op != "_FusedDepthwiseConv2dNative":
+            made.node.append(node)
+            continue
+        tail = [name.decode() for name in node.attr["fused_ops"].list.s]
+        inputs = list(node.input[:2])
+        for step, op in enumerate(["DepthwiseConv2dNative", *tail]):
+            name = node.name if step == len(tail) else f"{node.name}/{op}"
+            part = made.node.add(name=name, op=op, input=inputs)
+            part.attr["T"].CopyFrom(node.attr["T"])
+            if step == 0:
+                for key in ("strides", "padding", "dilations", "data_format"):
+                    part.attr[key].CopyFrom(node.attr[key])
+            inputs = [name, node.input[2]] if tail[step : step + 1] == ["BiasAdd"] else [name]
+    return made

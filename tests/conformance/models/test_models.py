@@ -5,6 +5,7 @@ Each question is asked of the file as it is, of the frozen file, and of the froz
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -62,6 +63,11 @@ QUESTIONS = [
     *(Question("real/guesslang", case, "guesslang:data/model") for case in ("predict", "classification")),
     Question("real/nudity", "china", "nudity:retrained_graph.pb"),
     Question("real/nudity", "flower", "nudity:retrained_graph.pb"),
+    Question("real/nsfwjs", "", "model"),
+    Question("real/nsfwjs", "", "frozen.pb"),
+    Question("real/languagedetection", "", "vscode-languagedetection:model/model.json"),
+    Question("real/languagedetection", "", "frozen.pb"),
+    Question("real/languagedetection", "package", "vscode-languagedetection:model/model.json"),
     Question("2016/mnist", "", ""),
     Question("2016/mnist", "", "model.ckpt-20.meta", tolerance=10.0),  # an earlier step: it runs, and answers differ
     Question("2016/mnist", "loss", "model.ckpt-60"),
@@ -184,6 +190,14 @@ def test_basic_pitch_answers_as_the_onnx_file_beside_it() -> None:
     ours = predict(value)
     for expected in theirs:
         assert any(a.shape == expected.shape and np.abs(a - expected).max() <= 1e-4 for a in ours.values())
+
+
+def test_nsfwjs_finds_the_photographs_neutral() -> None:
+    made = make("real/nsfwjs")
+    script = fetch("nsfwjs", "dist/esm/nsfw_classes.js").read_text()
+    names = dict(re.findall(r"(\d+): '(\w+)'", script))
+    (probabilities,) = load(made.path("model")).compile()(*made.inputs.values()).values()
+    assert [names[str(best)] for best in probabilities.argmax(1)] == ["Neutral", "Neutral"]
 
 
 def test_a_model_of_unsupported_ops_names_them() -> None:

@@ -269,6 +269,37 @@ def fused_conv2d(
     return fused_tail(g, made, args, fused_ops, layout, epsilon, leakyrelu_alpha)
 
 
+def fused_depthwise(
+    g: Builder,
+    step: Step,
+    x: Value,
+    w: Value,
+    *args: Value,
+    strides: list[int],
+    padding: bytes,
+    explicit_paddings: Sequence[int] = (),
+    data_format: bytes = b"NHWC",
+    dilations: Sequence[int] = (1, 1, 1, 1),
+    fused_ops: Sequence[bytes] = (),
+    epsilon: float = 0.0001,
+    leakyrelu_alpha: float = 0.2,
+    num_args: int = 0,
+) -> Value:
+    """`_FusedDepthwiseConv2dNative`: the same of a depthwise convolution."""
+    made = depthwise(
+        g,
+        step,
+        x,
+        w,
+        strides=strides,
+        padding=padding,
+        explicit_paddings=explicit_paddings,
+        data_format=data_format,
+        dilations=dilations,
+    )
+    return fused_tail(g, made, args, fused_ops, layout_of(data_format, 2), epsilon, leakyrelu_alpha)
+
+
 def fused_tail(
     g: Builder,
     made: Value,
@@ -312,4 +343,5 @@ LOWERINGS: Table = {
     "Conv3DBackpropInputV2": conv3d_backprop_input,
     "DepthwiseConv2dNative": depthwise,
     "_FusedConv2D": fused_conv2d,
+    "_FusedDepthwiseConv2dNative": fused_depthwise,
 }
