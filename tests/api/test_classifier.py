@@ -88,6 +88,16 @@ SCALINGS: Mapping[str, tuple[list[Node], str, tuple[float, ...], tuple[float, ..
         (0.0,),
         (1.0,),
     ),
+    "behind folded constants, which wait for the input": (
+        [
+            node("two", "Const", "^x", dtype=FLOAT32, value=np.array(2, np.float32)),
+            node("m", "Mul", "two", "x", T=FLOAT32),
+            *(const("one", 1.0), node("end", "Sub", "m", "one", T=FLOAT32)),
+        ],
+        "the graph goes on from 0 ... 1 itself",
+        (0.0,),
+        (255.0,),
+    ),
     "from 0 ... 1": (
         [
             *(const("two", 2.0), node("m", "Mul", "two", "x", T=FLOAT32)),

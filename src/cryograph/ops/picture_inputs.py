@@ -31,6 +31,7 @@ STEPS = 40
 
 _THROUGH = frozenset({"Identity", "Cast", "ExpandDims", "Squeeze", "Reshape", "PlaceholderWithDefault", "StopGradient"})
 _RESIZES = frozenset({"ResizeBilinear", "ResizeBicubic", "ResizeNearestNeighbor", "ResizeArea", "CropAndResize"})
+_ASKING = frozenset({"Shape", "ShapeN", "Size", "Rank"})
 _ADDING = {"Sub": -1.0, "Add": 1.0, "AddV2": 1.0, "BiasAdd": 1.0}
 _SCALING = frozenset({"Mul", "RealDiv", "Div"})
 
@@ -174,7 +175,7 @@ def _own_preprocessing(
     touched = False
     resized: tuple[int, int] | None = None
     for _ in range(STEPS):
-        takers = [node for node in consumers.get(name, ()) if node.op not in ("Shape", "ShapeN", "Size", "Rank")]
+        takers = [node for node in consumers.get(name, ()) if node.op not in _ASKING and _takes(node, name)]
         if len(takers) != 1:
             break
         (node,) = takers
@@ -193,6 +194,11 @@ def _own_preprocessing(
             break
         name = node.name
     return (low, high, resized) if touched else (None, None, resized)
+
+
+def _takes(node: Node, name: str) -> bool:
+    """Whether a node takes an output of another; folded constants only wait for it."""
+    return any(port.node == name for port in node.data_inputs)
 
 
 def _constant_operand(graph: Graph, node: Node, name: str) -> float | None:
