@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import fsspec
 import numpy as np
 import pytest
 
@@ -65,6 +66,16 @@ def test_a_model_opens_and_runs(tmp_path: Path, shard_size: int) -> None:
     assert again.signature("serving_default").inputs["image"].tensor == "x:0"
     np.testing.assert_allclose(again.compile("y")(x)["y"], x @ WEIGHTS, rtol=1e-5)
     assert "a TensorFlow.js graph model" in str(cg.inspect(tmp_path / "model.json"))
+
+
+def test_a_model_is_read_from_afar(tmp_path: Path) -> None:
+    write_tfjs(tmp_path, product(WEIGHTS), {"w": "uint8"})
+    memory = fsspec.filesystem("memory")
+    memory.put(f"{tmp_path}/*", "/tfjs/", recursive=True)
+    far, near = (
+        cg.load(f"{folder}/model.json").graph.nodes["w"].attr("value") for folder in ("memory://tfjs", tmp_path)
+    )
+    assert np.array_equal(far.numpy(), near.numpy())
 
 
 def test_older_files_keep_the_signature_among_the_metadata(tmp_path: Path) -> None:

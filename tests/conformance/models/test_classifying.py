@@ -15,6 +15,7 @@ from sklearn.datasets import load_sample_images
 import cryograph as cg
 
 from ..packages import fetch
+from ..recipes import make
 
 v1 = tf.compat.v1
 
@@ -47,6 +48,20 @@ def test_a_retrained_mobilenet_as_label_image_runs_it(photographs: list[Path]) -
         scaled = v1.image.resize_bilinear(tf.cast(decoded, tf.float32)[None], [224, 224])
         expected.append(run(graph, {"input:0": ((scaled - 127.5) / 127.5).numpy()}, "final_result:0")[0])
     np.testing.assert_allclose(classifier.scores(photographs), expected, atol=1e-5)
+
+
+def test_a_browser_model_that_scales_pixels_on(photographs: list[Path]) -> None:
+    made = make("real/nsfwjs")
+    graph = v1.GraphDef.FromString(made.path("frozen.pb").read_bytes())
+    classifier = cg.Classifier(made.path("model"), ["Drawing", "Hentai", "Neutral", "Porn", "Sexy"])
+    assert "pixels divided by 255: the graph goes on from 0 ... 1 itself" in classifier.reasons
+    expected = []
+    for photograph in photographs:
+        decoded = tf.image.decode_image(photograph.read_bytes(), channels=3)
+        scaled = v1.image.resize_bilinear(tf.cast(decoded, tf.float32)[None], [224, 224])
+        expected.append(run(graph, {"input:0": (scaled / 255).numpy()}, "Identity:0")[0])
+    np.testing.assert_allclose(classifier.scores(photographs), expected, atol=1e-5)
+    assert {found.classes[0].label for found in classifier.classify_all(photographs)} == {"Neutral"}
 
 
 def test_a_graph_that_decodes(photographs: list[Path], tmp_path: Path) -> None:
