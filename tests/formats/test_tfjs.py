@@ -107,6 +107,10 @@ def test_quantised_integers_are_rounded_with_halves_going_up(tmp_path: Path) -> 
     edit(tmp_path, lambda m: entry_of(m)["quantization"].update(scale=0.5, min=-1.0))
     (tmp_path / "group1-shard1of1.bin").write_bytes(bytes([0, 1, 2, 3]))
     assert cg.load(tmp_path).graph.nodes["n"].attr("value").numpy().tolist() == [-1, 0, 0, 1]
+    for scale in (2e9, 1.7e308):
+        edit(tmp_path, lambda m, scale=scale: entry_of(m)["quantization"].update(scale=scale))
+        with pytest.raises(DamagedError, match="the weight 'n': its values do not fit int32"):
+            cg.load(tmp_path).graph.nodes["n"].attr("value").numpy()
 
 
 @pytest.mark.parametrize(

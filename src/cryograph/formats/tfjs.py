@@ -127,12 +127,12 @@ class _Weight:
         return numbers.astype(target, copy=False).astype(wanted.numpy, copy=False)
 
     def _dequantised(self, numbers: Array, *, whole: bool) -> Array:
-        with np.errstate(over="ignore"):  # a float32 may be infinite
+        with np.errstate(over="ignore", invalid="ignore"):  # numbers may be infinite
             found = numbers.astype(np.float64) * self.scale + self.least
             if not whole:
                 return np.asarray(found, np.float32)
-        floor = np.floor(found)
-        found = floor + (found - floor >= 0.5)  # halves go up, as in JavaScript
+            floor = np.floor(found)
+            found = floor + (found - floor >= 0.5)  # halves go up, as in JavaScript
         if np.abs(found).max(initial=0) > np.iinfo(np.int32).max:
             raise DamagedError(f"{self.where}: its values do not fit {self.dtype}.")
         return np.asarray(found)
