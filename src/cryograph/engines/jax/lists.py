@@ -148,6 +148,8 @@ def _set_item(
             items = resized(items, place + 1)
         _checked_place(len(items), place)
         return boxed(replace(held, items=(*items[:place], item, *items[place + 1 :])))
+    if resize_if_index_out_of_bounds:
+        known(index, "the place of an element in a list that grows")
     rows = as_rows(ctx, held, tuple(item.shape))
     if is_known(index) and rows.is_fixed:
         place = number(index)

@@ -127,8 +127,8 @@ def draw_truncated(state: State, count: int, dtype: np.dtype[Any]) -> Any:
     xp, each = state.ctx.xp, _each(dtype)
     groups = -(-count // each)
     turns = xp.arange(groups, dtype=U64)[:, None] * U64(each * KEPT // 4) + xp.arange(CANDIDATES, dtype=U64)
-    flat = _uniform(state.ctx, state.words(turns), _through(dtype)).reshape(groups, -1, 2)
-    candidates = xp.stack(_pairs(xp, flat[..., 0], flat[..., 1]), -1).reshape(groups, -1)
+    flat = _uniform(state.ctx, state.words(turns), _through(dtype)).reshape(groups, CANDIDATES * each // 2, 2)
+    candidates = xp.stack(_pairs(xp, flat[..., 0], flat[..., 1]), -1).reshape(groups, CANDIDATES * each)
     good = xp.abs(candidates) < 2
     order = xp.argsort(~good, axis=-1, stable=True)[:, :each]
     return xp.take_along_axis(candidates, order, -1).reshape(-1)[:count].astype(dtype)
