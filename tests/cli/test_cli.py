@@ -119,7 +119,7 @@ def test_run_takes_pictures_and_numbers(frozen: Path, tmp_path: Path, capsys: py
         (["inspect", "nothing.pb"], "cryograph: nothing.pb does not exist.\n"),
         (
             ["run", "{pb}", "-i", "random", "--engine", "cuda"],
-            "cryograph: There is no engine 'cuda'. Choices: auto, numpy, onnxruntime, openvino, fastest.\n",
+            "cryograph: There is no engine 'cuda'. Choices: auto, numpy, onnxruntime, openvino, jax, fastest.\n",
         ),
         (
             ["freeze", "{graph}", "x.pb", "-o", "conv1/Relu"],

@@ -65,7 +65,7 @@ def engine(name: str) -> Engine:
     """The engine of a name; UnknownNameError with the names that there are."""
     maker = ENGINES.get(name)
     if maker is None:
-        raise UnknownNameError(f"There is no engine {name!r}." + nearest(name, ENGINES))
+        raise UnknownNameError(f"There is no engine {name!r}." + nearest(name, ENGINES, limit=len(ENGINES)))
     return maker()
 
 
