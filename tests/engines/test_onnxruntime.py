@@ -192,9 +192,9 @@ def test_a_lowering_takes_what_its_op_declares(op: str) -> None:
     assert known is not None
     code = LOWERINGS[op].__code__
     named = set(code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])
-    # Rules that serve several ages of an op name attributes that only some of these have.
-    shared_rules = {name for name, rule in LOWERINGS.items() if rule is LOWERINGS[op]}
-    declared = {name for each in shared_rules for name in (signature(each) or known).attrs}
+    # Rules that serve several ages of an op, or all its numbers of dimensions, name what only some of these have.
+    kin = {name for name, rule in LOWERINGS.items() if rule.__code__ is code}
+    declared = {name for each in kin for name in (signature(each) or known).attrs}
     assert named <= declared
     required = {name for name, spec in known.attrs.items() if not spec.has_default}
     types = {arg.type_attr for arg in (*known.inputs, *known.outputs)}

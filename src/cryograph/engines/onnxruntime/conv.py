@@ -1,4 +1,4 @@
-"""Lowerings of convolutions: plain, grouped, depthwise, transposed, in two and three dimensions."""
+"""Lowerings of convolutions: plain, grouped, depthwise, in two and three dimensions; how one is transposed."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ import numpy as np
 from ...base.dtypes import INT64
 from ...base.shapes import is_known
 from ...program.program import Step
-from .builder import Builder, Table
+from .builder import Builder, Lowering, Table
 from .values import Refusal, Value
-from .windows import Layout, layout_of, window_attrs
+from .windows import DATA_FORMATS, Layout, Window, layout_of, window_of
 
 
 def _kernel(w: Value, n: int) -> list[int]:
@@ -42,58 +42,37 @@ def filters_first(g: Builder, w: Value, n: int) -> Value:
     return g.transpose(inputs_first, [n + 1, *range(n + 1)])
 
 
-def _convolve(
-    g: Builder,
-    x: Value,
-    w: Value,
-    layout: Layout,
-    strides: Sequence[int],
-    padding: bytes,
-    explicit_paddings: Sequence[int],
-    dilations: Sequence[int],
-) -> Value:
-    n = layout.n
-    kernel = _kernel(w, n)
-    steps = layout.pick(strides, "strides")
-    spread = layout.pick(dilations, "dilations")
-    attrs = window_attrs(layout, x, kernel, steps, spread, padding, explicit_paddings)
+def convolve(g: Builder, x: Value, w: Value, window: Window) -> Value:
+    """A convolution by the filter (*spatial, I / groups, O)."""
+    layout = window.layout
+    kernel = _kernel(w, layout.n)
+    attrs = window.attrs(x, kernel)
     group = _groups(x, w, layout)
     if group != 1:
         attrs["group"] = group
-    taken = filters_first(g, w, n)
+    taken = filters_first(g, w, layout.n)
     return layout.leave(g, g.op("Conv", layout.enter(g, x), taken, kernel_shape=kernel, **attrs))
 
 
-def conv2d(
-    g: Builder,
-    step: Step,
-    x: Value,
-    w: Value,
-    *,
-    strides: list[int],
-    padding: bytes,
-    explicit_paddings: Sequence[int] = (),
-    data_format: bytes = b"NHWC",
-    dilations: Sequence[int] = (1, 1, 1, 1),
-) -> Value:
-    """Filter (H, W, I / groups, O)."""
-    layout = layout_of(data_format, 2)
-    return _convolve(g, x, w, layout, strides, padding, explicit_paddings, dilations)
+def _convolution(n: int) -> Lowering:
+    """The lowering for `n` spatial dimensions."""
 
+    def lower(
+        g: Builder,
+        step: Step,
+        x: Value,
+        w: Value,
+        *,
+        strides: list[int],
+        padding: bytes,
+        explicit_paddings: Sequence[int] = (),
+        data_format: bytes = DATA_FORMATS[n],
+        dilations: Sequence[int] = (1,),
+    ) -> Value:
+        layout = layout_of(data_format, n)
+        return convolve(g, x, w, window_of(layout, strides, padding, explicit_paddings, dilations))
 
-def conv3d(
-    g: Builder,
-    step: Step,
-    x: Value,
-    w: Value,
-    *,
-    strides: list[int],
-    padding: bytes,
-    data_format: bytes = b"NDHWC",
-    dilations: Sequence[int] = (1, 1, 1, 1, 1),
-) -> Value:
-    """Filter (D, H, W, I / groups, O)."""
-    return _convolve(g, x, w, layout_of(data_format, 3), strides, padding, (), dilations)
+    return lower
 
 
 def depthwise(
@@ -106,7 +85,7 @@ def depthwise(
     padding: bytes,
     explicit_paddings: Sequence[int] = (),
     data_format: bytes = b"NHWC",
-    dilations: Sequence[int] = (1, 1, 1, 1),
+    dilations: Sequence[int] = (1,),
 ) -> Value:
     """Filter (H, W, C, M): channel c of the input gives channels c * M to c * M + M - 1."""
     layout = layout_of(data_format, 2)
@@ -114,41 +93,21 @@ def depthwise(
     channels, multiplier = w.size(2), w.size(3)
     if channels is None or multiplier is None:
         raise Refusal("the shape of the filter is not known")
-    attrs = window_attrs(
-        layout,
-        x,
-        kernel,
-        layout.pick(strides, "strides"),
-        layout.pick(dilations, "dilations"),
-        padding,
-        explicit_paddings,
-    )
+    attrs = window_of(layout, strides, padding, explicit_paddings, dilations).attrs(x, kernel)
     first = g.transpose(w, [2, 3, 0, 1])
     taken = g.reshape(first, [channels * multiplier, 1, *kernel])
     return layout.leave(g, g.op("Conv", layout.enter(g, x), taken, kernel_shape=kernel, group=channels, **attrs))
 
 
-def transposed(
-    g: Builder,
-    sizes: Value,
-    w: Value,
-    y: Value,
-    layout: Layout,
-    strides: Sequence[int],
-    padding: bytes,
-    explicit_paddings: Sequence[int],
-    dilations: Sequence[int],
-    group: int = 1,
-) -> Value:
+def transposed(g: Builder, sizes: Value, w: Value, y: Value, window: Window, group: int = 1) -> Value:
     """The gradient of a convolution for its input, of the shape `sizes`: what is called a transposed convolution.
 
     Everything that the filters reach is computed ("full": stride * (in - 1) + span, longer by stride - 1 zeros), of
     which SAME and VALID keep `out` from `(full - out) // 2` or 0. With known sizes ONNX's `pads` cut, else a Slice.
     """
+    layout, steps, spread = window.layout, window.strides, window.dilations
     n = layout.n
     kernel = _kernel(w, n)
-    steps = layout.pick(strides, "strides")
-    spread = layout.pick(dilations, "dilations")
     channels, taken = y.size(layout.channel), w.size(n + 1)
     if channels is not None and taken is not None and channels != taken:
         raise Refusal(f"the filter takes {taken} channels, {channels} come")
@@ -161,7 +120,7 @@ def transposed(
     attrs: dict[str, Any] = {"strides": steps, "kernel_shape": kernel, "group": group}
     if any(d != 1 for d in spread):
         attrs["dilations"] = spread
-    spans = [(k - 1) * d + 1 for k, d in zip(kernel, spread, strict=True)]
+    spans = window.spans(kernel)
     filters = filters_first(g, w, n)
     entered = layout.enter(g, y)
     inner = [y.size(axis) for axis in layout.spatial]
@@ -175,7 +134,7 @@ def transposed(
         for i in range(n):
             full = (inner[i] or 0) * steps[i] - steps[i] + spans[i]
             out = outer[i] or 0
-            start = _start(layout, i, full, out, padding, explicit_paddings)
+            start = _start(window, i, full, out)
             before.append(start)
             after.append(max(full - start - out, 0))
             extra.append(max(start + out - full, 0))
@@ -183,7 +142,7 @@ def transposed(
                 raise Refusal(f"an output of {out} is longer than the input reaches")
         attrs |= {"pads": [*before, *after], "output_padding": extra}
         return layout.leave(g, g.op("ConvTranspose", entered, filters, **attrs))
-    if padding == b"EXPLICIT":
+    if window.padding == b"EXPLICIT":
         raise Refusal("a transposed convolution with explicit padding needs known sizes")
     attrs["output_padding"] = [s - 1 for s in steps]
     made = g.op("ConvTranspose", entered, filters, **attrs)
@@ -192,7 +151,7 @@ def transposed(
     else:
         out_sizes = g.op("Gather", g.int64(sizes), g.ints(list(layout.spatial)), axis=0)
     axes = list(range(2, n + 2))
-    if padding == b"VALID":
+    if window.padding == b"VALID":
         return layout.leave(g, g.slice(made, g.ints([0] * n), out_sizes, axes))
     # (in - 1) * stride + span is what the operator gave, less stride - 1.
     given = g.op("Gather", g.op("Shape", made, dtype=INT64), g.ints(axes), axis=0)
@@ -202,45 +161,11 @@ def transposed(
     return layout.leave(g, g.slice(made, starts, g.op("Add", starts, out_sizes), axes))
 
 
-def _start(layout: Layout, i: int, full: int, out: int, padding: bytes, explicit: Sequence[int]) -> int:
+def _start(window: Window, i: int, full: int, out: int) -> int:
     """How much of the full result is cut at the beginning of spatial dimension `i`."""
-    if padding == b"EXPLICIT":
-        return int(explicit[2 * layout.spatial[i]])
-    return max(full - out, 0) // 2 if padding == b"SAME" else 0
-
-
-def conv2d_backprop_input(
-    g: Builder,
-    step: Step,
-    sizes: Value,
-    w: Value,
-    y: Value,
-    *,
-    strides: list[int],
-    padding: bytes,
-    explicit_paddings: Sequence[int] = (),
-    data_format: bytes = b"NHWC",
-    dilations: Sequence[int] = (1, 1, 1, 1),
-) -> Value:
-    """Filter (H, W, channels of the result, channels of `y`)."""
-    layout = layout_of(data_format, 2)
-    return transposed(g, sizes, w, y, layout, strides, padding, explicit_paddings, dilations)
-
-
-def conv3d_backprop_input(
-    g: Builder,
-    step: Step,
-    sizes: Value,
-    w: Value,
-    y: Value,
-    *,
-    strides: list[int],
-    padding: bytes,
-    data_format: bytes = b"NDHWC",
-    dilations: Sequence[int] = (1, 1, 1, 1, 1),
-) -> Value:
-    """Filter (D, H, W, channels of the result, channels of `y`)."""
-    return transposed(g, sizes, w, y, layout_of(data_format, 3), strides, padding, (), dilations)
+    if window.padding == b"EXPLICIT":
+        return int(window.explicit[2 * window.layout.spatial[i]])
+    return max(full - out, 0) // 2 if window.padding == b"SAME" else 0
 
 
 def fused_conv2d(
@@ -254,7 +179,7 @@ def fused_conv2d(
     explicit_paddings: Sequence[int] = (),
     data_format: bytes = b"NHWC",
     filter_format: bytes = b"HWIO",
-    dilations: Sequence[int] = (1, 1, 1, 1),
+    dilations: Sequence[int] = (1,),
     fused_ops: Sequence[bytes] = (),
     epsilon: float = 0.0001,
     leakyrelu_alpha: float = 0.2,
@@ -265,7 +190,7 @@ def fused_conv2d(
     if filter_format != b"HWIO" or num_host_args:
         raise Refusal("only filters in the order HWIO have a lowering to ONNX")
     layout = layout_of(data_format, 2)
-    made = _convolve(g, x, w, layout, strides, padding, explicit_paddings, dilations)
+    made = convolve(g, x, w, window_of(layout, strides, padding, explicit_paddings, dilations))
     return fused_tail(g, made, args, fused_ops, layout, epsilon, leakyrelu_alpha)
 
 
@@ -337,10 +262,8 @@ def fused_tail(
 
 
 LOWERINGS: Table = {
-    "Conv2D": conv2d,
-    "Conv2DBackpropInput": conv2d_backprop_input,
-    "Conv3D": conv3d,
-    "Conv3DBackpropInputV2": conv3d_backprop_input,
+    "Conv2D": _convolution(2),
+    "Conv3D": _convolution(3),
     "DepthwiseConv2dNative": depthwise,
     "_FusedConv2D": fused_conv2d,
     "_FusedDepthwiseConv2dNative": fused_depthwise,

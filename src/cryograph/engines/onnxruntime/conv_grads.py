@@ -1,38 +1,25 @@
-"""Lowerings of the gradients of convolutions for their filters, and of those for their input of the rarer kinds."""
+"""Lowerings of the gradients of convolutions: for their filters, and for their input."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
-import numpy as np
+from collections.abc import Callable, Sequence
 
 from ...base.shapes import known
 from ...program.program import Step
 from .builder import Builder, Lowering, Table
-from .conv import conv2d_backprop_input, conv3d_backprop_input, transposed
+from .conv import transposed
 from .values import Refusal, Value
-from .windows import Layout, layout_of, pads_of
+from .windows import DATA_FORMATS, Window, layout_of, window_of
 
 
-def _filter_grad(
-    g: Builder,
-    x: Value,
-    shape: Sequence[int],
-    dy: Value,
-    layout: Layout,
-    groups: int,
-    strides: Sequence[int],
-    padding: bytes,
-    explicit: Sequence[int],
-    dilations: Sequence[int],
-) -> Value:
+def _filter_grad(g: Builder, x: Value, shape: Sequence[int], dy: Value, window: Window, groups: int) -> Value:
     """(O, C / groups, *sizes) of an input and a gradient, as the convolution of the one by the other.
 
     The batch is what is summed over: it takes the place of the channels, and the channels of a group that of the
     batch. Strides and dilations change places, too.
     """
+    layout, steps, gaps = window.layout, window.strides, window.dilations
     n = layout.n
-    steps, gaps = layout.pick(strides, "strides"), layout.pick(dilations, "dilations")
     space = [x.size(axis) for axis in layout.spatial]
     out = [dy.size(axis) for axis in layout.spatial]
     channels, outer = x.size(layout.channel), dy.size(layout.channel)
@@ -41,8 +28,8 @@ def _filter_grad(
     if channels % groups:
         raise Refusal(f"{channels} channels do not divide into {groups} groups")
     inner = channels // groups
-    spans = [(k - 1) * d + 1 for k, d in zip(shape, gaps, strict=True)]
-    begins, ends = pads_of(layout, [s or 0 for s in space], spans, steps, padding, explicit)
+    spans = window.spans(shape)
+    begins, ends = window.pads([s or 0 for s in space], shape)
     # Just as much as the windows reach, so that the answer has the filter's sizes.
     reach = [((o or 0) - 1) * s + span for o, s, span in zip(out, steps, spans, strict=True)]
     over = [(i or 0) + a + b - r for i, a, b, r in zip(space, begins, ends, reach, strict=True)]
@@ -82,94 +69,41 @@ def _filter_grad(
     return Value(made.name, made.dtype, (inner, outer, *shape))
 
 
-def _backprop_filter(
-    g: Builder,
-    x: Value,
-    shape: Sequence[int],
-    dy: Value,
-    layout: Layout,
-    strides: Sequence[int],
-    padding: bytes,
-    explicit: Sequence[int],
-    dilations: Sequence[int],
-) -> Value:
-    n = layout.n
-    if x.size(0) == 0:
-        raise Refusal("a sum over no pictures has no form in ONNX")
-    channels = x.size(layout.channel)
-    if channels is None or len(shape) != n + 2 or not shape[n] or channels % shape[n]:
-        raise Refusal("the filters do not fit the input")
-    groups = channels // shape[n]
-    made = _filter_grad(g, x, shape[:n], dy, layout, groups, strides, padding, explicit, dilations)
-    return g.transpose(made, [*range(2, n + 2), 0, 1])
+def _of_filter(n: int, shape_of: Callable[[Builder, Value], Sequence[int]]) -> Lowering:
+    """The lowering for `n` spatial dimensions: (H, W, C / groups, O). The second input tells the shape."""
+
+    def lower(
+        g: Builder,
+        step: Step,
+        x: Value,
+        like: Value,
+        dy: Value,
+        *,
+        strides: list[int],
+        padding: bytes,
+        explicit_paddings: Sequence[int] = (),
+        data_format: bytes = DATA_FORMATS[n],
+        dilations: Sequence[int] = (1,),
+    ) -> Value:
+        window = window_of(layout_of(data_format, n), strides, padding, explicit_paddings, dilations)
+        shape = shape_of(g, like)
+        if x.size(0) == 0:
+            raise Refusal("a sum over no pictures has no form in ONNX")
+        channels = x.size(window.layout.channel)
+        if channels is None or len(shape) != n + 2 or not shape[n] or channels % shape[n]:
+            raise Refusal("the filters do not fit the input")
+        made = _filter_grad(g, x, shape[:n], dy, window, channels // shape[n])
+        return g.transpose(made, [*range(2, n + 2), 0, 1])
+
+    return lower
 
 
-def conv2d_filter(
-    g: Builder,
-    step: Step,
-    x: Value,
-    sizes: Value,
-    dy: Value,
-    *,
-    strides: list[int],
-    padding: bytes,
-    explicit_paddings: Sequence[int] = (),
-    data_format: bytes = b"NHWC",
-    dilations: Sequence[int] = (1, 1, 1, 1),
-) -> Value:
-    """(H, W, C / groups, O)"""
-    shape = g.fixed_ints(sizes, "the sizes of the filter")
-    return _backprop_filter(g, x, shape, dy, layout_of(data_format, 2), strides, padding, explicit_paddings, dilations)
+def _sizes(g: Builder, sizes: Value) -> Sequence[int]:
+    return g.fixed_ints(sizes, "the sizes of the filter")
 
 
-def conv2d_filter_v2(
-    g: Builder,
-    step: Step,
-    x: Value,
-    w: Value,
-    dy: Value,
-    *,
-    strides: list[int],
-    padding: bytes,
-    explicit_paddings: Sequence[int] = (),
-    data_format: bytes = b"NHWC",
-    dilations: Sequence[int] = (1, 1, 1, 1),
-) -> Value:
-    """The same, of a filter in place of its sizes."""
-    shape = known(w.shape, "the filter")
-    return _backprop_filter(g, x, shape, dy, layout_of(data_format, 2), strides, padding, explicit_paddings, dilations)
-
-
-def conv3d_filter_v2(
-    g: Builder,
-    step: Step,
-    x: Value,
-    sizes: Value,
-    dy: Value,
-    *,
-    strides: list[int],
-    padding: bytes,
-    data_format: bytes = b"NDHWC",
-    dilations: Sequence[int] = (1, 1, 1, 1, 1),
-) -> Value:
-    """(D, H, W, C / groups, O)"""
-    shape = g.fixed_ints(sizes, "the sizes of the filter")
-    return _backprop_filter(g, x, shape, dy, layout_of(data_format, 3), strides, padding, (), dilations)
-
-
-def conv3d_filter(
-    g: Builder,
-    step: Step,
-    x: Value,
-    w: Value,
-    dy: Value,
-    *,
-    strides: list[int],
-    padding: bytes,
-    dilations: Sequence[int] = (1, 1, 1, 1, 1),
-) -> Value:
-    shape = known(w.shape, "the filter")
-    return _backprop_filter(g, x, shape, dy, layout_of(b"NDHWC", 3), strides, padding, (), dilations)
+def _shape(g: Builder, w: Value) -> Sequence[int]:
+    return known(w.shape, "the filter")
 
 
 def depthwise_filter(
@@ -183,131 +117,63 @@ def depthwise_filter(
     padding: bytes,
     explicit_paddings: Sequence[int] = (),
     data_format: bytes = b"NHWC",
-    dilations: Sequence[int] = (1, 1, 1, 1),
+    dilations: Sequence[int] = (1,),
 ) -> Value:
     """(H, W, C, M): as many groups as channels."""
-    layout = layout_of(data_format, 2)
-    shape = g.fixed_ints(sizes, "the sizes of the filter")
-    if x.size(0) == 0 or x.size(layout.channel) != shape[2]:
+    window = window_of(layout_of(data_format, 2), strides, padding, explicit_paddings, dilations)
+    shape = _sizes(g, sizes)
+    if x.size(0) == 0 or x.size(window.layout.channel) != shape[2]:
         raise Refusal("the filters do not fit the input")
-    made = _filter_grad(
-        g, x, shape[:2], dy, layout, shape[2], strides, padding, explicit_paddings, dilations
-    )  # (1, C * M, H, W)
+    made = _filter_grad(g, x, shape[:2], dy, window, shape[2])  # (1, C * M, H, W)
     return g.transpose(g.reshape(made, [shape[2], shape[3], *shape[:2]]), [2, 3, 0, 1])
 
 
-def depthwise_input(
-    g: Builder,
-    step: Step,
-    sizes: Value,
-    w: Value,
-    dy: Value,
-    *,
-    strides: list[int],
-    padding: bytes,
-    explicit_paddings: Sequence[int] = (),
-    data_format: bytes = b"NHWC",
-    dilations: Sequence[int] = (1, 1, 1, 1),
-) -> Value:
-    """Filter (H, W, C, M): turned into the filters (H, W, 1, C * M) of a convolution in groups."""
-    shape = known(w.shape, "the filter")
-    wide = g.reshape(w, [*shape[:2], 1, shape[2] * shape[3]])
-    layout = layout_of(data_format, 2)
-    return transposed(g, sizes, wide, dy, layout, strides, padding, explicit_paddings, dilations, shape[2])
+# --- for the input
 
 
-def conv2d_input_v2(
-    g: Builder,
-    step: Step,
-    x: Value,
-    w: Value,
-    dy: Value,
-    *,
-    strides: list[int],
-    padding: bytes,
-    explicit_paddings: Sequence[int] = (),
-    data_format: bytes = b"NHWC",
-    dilations: Sequence[int] = (1, 1, 1, 1),
-) -> Value:
-    """The input in place of its sizes."""
-    return conv2d_backprop_input(
-        g,
-        step,
-        g.shape_of(x),
-        w,
-        dy,
-        strides=strides,
-        padding=padding,
-        explicit_paddings=explicit_paddings,
-        data_format=data_format,
-        dilations=dilations,
-    )
-
-
-def conv3d_input(
-    g: Builder,
-    step: Step,
-    x: Value,
-    w: Value,
-    dy: Value,
-    *,
-    strides: list[int],
-    padding: bytes,
-    dilations: Sequence[int] = (1, 1, 1, 1, 1),
-) -> Value:
-    return conv3d_backprop_input(g, step, g.shape_of(x), w, dy, strides=strides, padding=padding, dilations=dilations)
-
-
-def _average_grad(n: int) -> Lowering:
-    """The lowering for `n` spatial dimensions: each gradient in equal parts to what of its window lies inside.
-
-    That is a transposed convolution by ones, of one channel, as channels do not mix.
-    """
+def _of_input(n: int, turn: Callable[[Builder, Value, Value, Value, Window], Value]) -> Lowering:
+    """The lowering for `n` spatial dimensions. Filter (H, W, channels of the result, channels of `dy`)."""
 
     def lower(
         g: Builder,
         step: Step,
-        sizes: Value,
+        like: Value,
+        w: Value,
         dy: Value,
         *,
-        ksize: list[int],
         strides: list[int],
         padding: bytes,
-        data_format: bytes = b"NHWC" if n == 2 else b"NDHWC",
+        explicit_paddings: Sequence[int] = (),
+        data_format: bytes = DATA_FORMATS[n],
+        dilations: Sequence[int] = (1,),
     ) -> Value:
-        layout = layout_of(data_format, n)
-        shape = g.fixed_ints(sizes, "the shape of the input")
-        space = [shape[axis] for axis in layout.spatial]
-        out = [dy.size(axis) for axis in layout.spatial]
-        window, steps = layout.pick(ksize, "ksize"), layout.pick(strides, "strides")
-        if None in out or 0 in (*out, *shape):
-            raise Refusal("the gradient of a pool needs known sizes")
-        begins, _ = pads_of(layout, space, window, steps, padding, ())
-        counts = np.ones([1])
-        for size, o, k, s, a in zip(space, out, window, steps, begins, strict=True):
-            starts = np.arange(o or 0) * s - a
-            inside = np.minimum(starts + k, size) - np.maximum(starts, 0)
-            counts = counts[..., None] * inside
-        part = g.binary("Mul", layout.enter(g, dy), g.const(1 / counts, dy.dtype))
-        flat = g.reshape(part, [-1, 1, *(o or 0 for o in out)])
-        ones = g.const(np.ones([*window, 1, 1]), dy.dtype)
-        target = g.ints([1, 1, *space])
-        first = Layout(n, channels_last=False)
-        made = transposed(g, target, ones, flat, first, [1, 1, *steps], padding, (), [1] * (n + 2))
-        return layout.leave(g, g.reshape(made, [shape[0], shape[layout.channel], *space]))
+        window = window_of(layout_of(data_format, n), strides, padding, explicit_paddings, dilations)
+        return turn(g, like, w, dy, window)
 
     return lower
 
 
+def _by_shape(g: Builder, x: Value, w: Value, dy: Value, window: Window) -> Value:
+    """The input in place of its sizes."""
+    return transposed(g, g.shape_of(x), w, dy, window)
+
+
+def _depthwise(g: Builder, sizes: Value, w: Value, dy: Value, window: Window) -> Value:
+    """Filter (H, W, C, M): turned into the filters (H, W, 1, C * M) of a convolution in groups."""
+    shape = known(w.shape, "the filter")
+    wide = g.reshape(w, [*shape[:2], 1, shape[2] * shape[3]])
+    return transposed(g, sizes, wide, dy, window, shape[2])
+
+
 LOWERINGS: Table = {
-    "AvgPool3DGrad": _average_grad(3),
-    "AvgPoolGrad": _average_grad(2),
-    "Conv2DBackpropFilter": conv2d_filter,
-    "Conv2DBackpropFilterV2": conv2d_filter_v2,
-    "Conv2DBackpropInputV2": conv2d_input_v2,
-    "Conv3DBackpropFilter": conv3d_filter,
-    "Conv3DBackpropFilterV2": conv3d_filter_v2,
-    "Conv3DBackpropInput": conv3d_input,
+    "Conv2DBackpropFilter": _of_filter(2, _sizes),
+    "Conv2DBackpropFilterV2": _of_filter(2, _shape),
+    "Conv2DBackpropInput": _of_input(2, transposed),
+    "Conv2DBackpropInputV2": _of_input(2, _by_shape),
+    "Conv3DBackpropFilter": _of_filter(3, _shape),
+    "Conv3DBackpropFilterV2": _of_filter(3, _sizes),
+    "Conv3DBackpropInput": _of_input(3, _by_shape),
+    "Conv3DBackpropInputV2": _of_input(3, transposed),
     "DepthwiseConv2dNativeBackpropFilter": depthwise_filter,
-    "DepthwiseConv2dNativeBackpropInput": depthwise_input,
+    "DepthwiseConv2dNativeBackpropInput": _of_input(2, _depthwise),
 }

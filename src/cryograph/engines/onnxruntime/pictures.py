@@ -7,11 +7,11 @@ import numpy as np
 from ...base.dtypes import BOOL, FLOAT32, FLOAT64, INT32, INT64
 from ...program.program import Step
 from .builder import Builder, Table
-from .conv import conv2d
+from .conv import convolve
 from .images import resize_bilinear
 from .slices import mirror_pad
 from .values import Refusal, Value
-from .windows import layout_of, pads_of
+from .windows import layout_of, window_of
 
 
 def adjust_contrast_v1(g: Builder, step: Step, x: Value, factor: Value, low: Value, high: Value) -> Value:
@@ -39,7 +39,8 @@ def pad_conv(
     shape = None
     if x.shape is not None:
         shape = tuple(None if n is None else n + int(sum(p)) for n, p in zip(x.shape, pairs.tolist(), strict=True))
-    return conv2d(g, step, Value(padded.name, x.dtype, shape, padded.tensor), w, strides=strides, padding=padding)
+    held = Value(padded.name, x.dtype, shape, padded.tensor)
+    return convolve(g, held, w, window_of(layout_of(b"NHWC", 2), strides, padding))
 
 
 def resize_pad_conv(
@@ -76,11 +77,12 @@ def dilation(
     if x.rank != 4 or not height or not width:
         raise Refusal(f"{step.op} needs a known height and width")
     sizes = [size or 0 for size in w.shape[:2]]
-    steps, gaps = layout.pick(strides, "strides"), layout.pick(rates, "rates")
+    window = window_of(layout, strides, padding, dilations=rates)
+    steps, gaps = window.strides, window.dilations
     if not 0 < sizes[0] * sizes[1] <= MAX_WINDOW:
         raise Refusal(f"a dilation by a filter of {sizes} has no lowering to ONNX")
-    spans = [(k - 1) * d + 1 for k, d in zip(sizes, gaps, strict=True)]
-    begins, ends = pads_of(layout, (height, width), spans, steps, padding, ())
+    spans = window.spans(sizes)
+    begins, ends = window.pads((height, width), sizes)
     padded = x
     if any(begins) or any(ends):
         pads = g.ints([0, *begins, 0, 0, *ends, 0])

@@ -1,36 +1,29 @@
-"""Lowerings of the gradients of pools of the largest, by the places that the runtime's own pool tells."""
+"""Lowerings of the gradients of pools: of the largest by the places that the runtime's own pool tells, of averages."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from ...base.dtypes import BOOL, FLOAT32, FLOAT64, INT64
 from ...program.program import Step
 from .builder import Builder, Lowering, Table
+from .conv import transposed
 from .values import Refusal, Value
-from .windows import Layout, layout_of, window_attrs
+from .windows import DATA_FORMATS, Layout, Window, layout_of, window_of
 
 Use = Callable[[Builder, Layout, Value, tuple[Value, Value], Value, Value], Value]
 
 
-def _places(
-    g: Builder,
-    x: Value,
-    layout: Layout,
-    ksize: Sequence[int],
-    strides: Sequence[int],
-    padding: bytes,
-    explicit: Sequence[int],
-) -> tuple[Value, Value]:
+def _places(g: Builder, x: Value, window: Window, ksize: Sequence[int]) -> tuple[Value, Value]:
     """The largest of each window, and where in its plane the first of them is: (N, C, *out)."""
     if x.dtype not in (FLOAT32, FLOAT64) or x.shape is None or None in x.shape or 0 in x.shape:
         raise Refusal("the places of the largest need floats of a known shape")
+    layout = window.layout
     kernel = layout.pick(ksize, "ksize")
-    attrs = window_attrs(layout, x, kernel, layout.pick(strides, "strides"), [1] * layout.n, padding, explicit)
-    if any(pad >= kernel[i % layout.n] for i, pad in enumerate(attrs.get("pads", []))):
-        raise Refusal("padding as wide as the window has no form in ONNX")
+    attrs = window.pool_attrs(x, kernel)
     # The runtime names no place in a window that is all NaN or minus infinity.
     least = np.nextafter(np.finfo(x.dtype.numpy).min, 0)
     some = g.binary("Greater", x, g.like(float(least), x), BOOL)
@@ -73,25 +66,8 @@ def _pick(g: Builder, layout: Layout, x: Value, found: tuple[Value, Value], y: V
     return g.where(g.binary("Equal", best, y, BOOL), picked, g.like(0, grad), g.shapes[0])
 
 
-def max_pool_grad(
-    g: Builder,
-    step: Step,
-    x: Value,
-    y: Value,
-    grad: Value,
-    *,
-    ksize: list[int],
-    strides: list[int],
-    padding: bytes,
-    explicit_paddings: Sequence[int] = (),
-    data_format: bytes = b"NHWC",
-) -> Value:
-    layout = layout_of(data_format, 2)
-    return _spread(g, layout, x, _places(g, x, layout, ksize, strides, padding, explicit_paddings), y, grad)
-
-
-def _second(n: int) -> Lowering:
-    """The gradient of that gradient, in `n` dimensions."""
+def _of_windows(n: int, use: Use) -> Lowering:
+    """The lowering for `n` spatial dimensions: of the gradient, or of the gradient of that."""
 
     def lower(
         g: Builder,
@@ -103,10 +79,12 @@ def _second(n: int) -> Lowering:
         ksize: list[int],
         strides: list[int],
         padding: bytes,
-        data_format: bytes = b"NHWC" if n == 2 else b"NDHWC",
+        explicit_paddings: Sequence[int] = (),
+        data_format: bytes = DATA_FORMATS[n],
     ) -> Value:
         layout = layout_of(data_format, n)
-        return _pick(g, layout, x, _places(g, x, layout, ksize, strides, padding, ()), y, grad)
+        found = _places(g, x, window_of(layout, strides, padding, explicit_paddings), ksize)
+        return use(g, layout, x, found, y, grad)
 
     return lower
 
@@ -125,8 +103,8 @@ def _of_windows_v2(use: Use) -> Lowering:
         data_format: bytes = b"NHWC",
     ) -> Value:
         layout = layout_of(data_format, 2)
-        window, steps = g.fixed_ints(ksize, "ksize"), g.fixed_ints(strides, "strides")
-        return use(g, layout, x, _places(g, x, layout, window, steps, padding, ()), y, grad)
+        sizes, steps = g.fixed_ints(ksize, "ksize"), g.fixed_ints(strides, "strides")
+        return use(g, layout, x, _places(g, x, window_of(layout, steps, padding), sizes), y, grad)
 
     return lower
 
@@ -172,10 +150,49 @@ def _pick_flat(g: Builder, x: Value, places: Value, grad: Value) -> Value:
     return g.reshape(g.op("GatherElements", rows, places, axis=1), [size or 0 for size in shape])
 
 
+# --- of averages
+
+
+def _average(n: int) -> Lowering:
+    """The lowering for `n` spatial dimensions: each gradient in equal parts to what of its window lies inside.
+
+    That is a transposed convolution by ones, of one channel, as channels do not mix.
+    """
+
+    def lower(
+        g: Builder,
+        step: Step,
+        sizes: Value,
+        dy: Value,
+        *,
+        ksize: list[int],
+        strides: list[int],
+        padding: bytes,
+        data_format: bytes = DATA_FORMATS[n],
+    ) -> Value:
+        window = window_of(layout_of(data_format, n), strides, padding)
+        layout, kernel = window.layout, window.layout.pick(ksize, "ksize")
+        shape = g.fixed_ints(sizes, "the shape of the input")
+        space = [shape[axis] for axis in layout.spatial]
+        out = [dy.size(axis) or 0 for axis in layout.spatial]
+        if 0 in (*out, *shape):
+            raise Refusal("the gradient of a pool needs known sizes")
+        counts = window.counts(space, kernel, out)
+        part = g.binary("Mul", layout.enter(g, dy), g.const(1 / counts, dy.dtype))
+        flat = g.reshape(part, [-1, 1, *out])
+        ones = g.const(np.ones([*kernel, 1, 1]), dy.dtype)
+        made = transposed(g, g.ints([1, 1, *space]), ones, flat, replace(window, layout=Layout(n, channels_last=False)))
+        return layout.leave(g, g.reshape(made, [shape[0], shape[layout.channel], *space]))
+
+    return lower
+
+
 LOWERINGS: Table = {
-    "MaxPool3DGradGrad": _second(3),
-    "MaxPoolGrad": max_pool_grad,
-    "MaxPoolGradGrad": _second(2),
+    "AvgPool3DGrad": _average(3),
+    "AvgPoolGrad": _average(2),
+    "MaxPool3DGradGrad": _of_windows(3, _pick),
+    "MaxPoolGrad": _of_windows(2, _spread),
+    "MaxPoolGradGrad": _of_windows(2, _pick),
     "MaxPoolGradGradV2": _of_windows_v2(_pick),
     "MaxPoolGradGradWithArgmax": _by_argmax(_pick_flat),
     "MaxPoolGradV2": _of_windows_v2(_spread),

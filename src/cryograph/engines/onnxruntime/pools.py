@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 from ...base.dtypes import INT64, DType
 from ...program.program import Step
-from .builder import Builder, Table
+from .builder import Builder, Lowering, Table
 from .values import Refusal, Value
-from .windows import Layout, layout_of, window_attrs
+from .windows import DATA_FORMATS, Layout, layout_of, window_of
 
 
 def _pool(
@@ -22,56 +22,45 @@ def _pool(
     explicit: Sequence[int] = (),
 ) -> Value:
     kernel = layout.pick(ksize, "ksize")
-    attrs = window_attrs(layout, x, kernel, layout.pick(strides, "strides"), [1] * layout.n, padding, explicit)
-    begins_and_ends = attrs.get("pads", [0] * 2 * layout.n)
-    if any(pad >= kernel[i % layout.n] for i, pad in enumerate(begins_and_ends)):
-        raise Refusal("padding as wide as the window has no form in ONNX")
+    attrs = window_of(layout, strides, padding, explicit).pool_attrs(x, kernel)
     if op == "AveragePool":
         attrs["count_include_pad"] = 0  # TensorFlow's average leaves padding out
     return layout.leave(g, g.op(op, layout.enter(g, x), kernel_shape=kernel, **attrs))
 
 
-def avg_pool(
-    g: Builder,
-    step: Step,
-    x: Value,
-    *,
-    ksize: list[int],
-    strides: list[int],
-    padding: bytes,
-    data_format: bytes = b"NHWC",
-) -> Value:
-    """(N, H, W, C)"""
-    return _pool(g, "AveragePool", x, layout_of(data_format, 2), ksize, strides, padding)
+def _average(n: int) -> Lowering:
+    """For `n` spatial dimensions: (N, H, W, C) or (N, D, H, W, C)."""
+
+    def lower(
+        g: Builder,
+        step: Step,
+        x: Value,
+        *,
+        ksize: list[int],
+        strides: list[int],
+        padding: bytes,
+        data_format: bytes = DATA_FORMATS[n],
+    ) -> Value:
+        return _pool(g, "AveragePool", x, layout_of(data_format, n), ksize, strides, padding)
+
+    return lower
 
 
-def avg_pool_3d(
-    g: Builder,
-    step: Step,
-    x: Value,
-    *,
-    ksize: list[int],
-    strides: list[int],
-    padding: bytes,
-    data_format: bytes = b"NDHWC",
-) -> Value:
-    """(N, D, H, W, C)"""
-    return _pool(g, "AveragePool", x, layout_of(data_format, 3), ksize, strides, padding)
+def _largest(n: int) -> Lowering:
+    def lower(
+        g: Builder,
+        step: Step,
+        x: Value,
+        *,
+        ksize: list[int],
+        strides: list[int],
+        padding: bytes,
+        explicit_paddings: Sequence[int] = (),
+        data_format: bytes = DATA_FORMATS[n],
+    ) -> Value:
+        return _pool(g, "MaxPool", x, layout_of(data_format, n), ksize, strides, padding, explicit_paddings)
 
-
-def max_pool(
-    g: Builder,
-    step: Step,
-    x: Value,
-    *,
-    ksize: list[int],
-    strides: list[int],
-    padding: bytes,
-    explicit_paddings: Sequence[int] = (),
-    data_format: bytes = b"NHWC",
-) -> Value:
-    """(N, H, W, C)"""
-    return _pool(g, "MaxPool", x, layout_of(data_format, 2), ksize, strides, padding, explicit_paddings)
+    return lower
 
 
 def max_pool_v2(
@@ -87,20 +76,6 @@ def max_pool_v2(
     """(N, H, W, C); window and strides are constant inputs."""
     window, steps = g.fixed_ints(ksize, "ksize"), g.fixed_ints(strides, "strides")
     return _pool(g, "MaxPool", x, layout_of(data_format, 2), window, steps, padding)
-
-
-def max_pool_3d(
-    g: Builder,
-    step: Step,
-    x: Value,
-    *,
-    ksize: list[int],
-    strides: list[int],
-    padding: bytes,
-    data_format: bytes = b"NDHWC",
-) -> Value:
-    """(N, D, H, W, C)"""
-    return _pool(g, "MaxPool", x, layout_of(data_format, 3), ksize, strides, padding)
 
 
 def max_pool_with_argmax(
@@ -120,7 +95,7 @@ def max_pool_with_argmax(
         raise Refusal("positions of maxima need a known height, width and number of channels")
     _, height, width, channels = (size or 0 for size in x.shape)
     kernel = layout.pick(ksize, "ksize")
-    attrs = window_attrs(layout, x, kernel, layout.pick(strides, "strides"), [1, 1], padding)
+    attrs = window_of(layout, strides, padding).attrs(x, kernel)
     best, position = g.ops("MaxPool", layout.enter(g, x), dtypes=[x.dtype, INT64], kernel_shape=kernel, **attrs)
     plane = g.const(height * width, INT64)
     place = g.op("Mod", position, plane)
@@ -135,10 +110,10 @@ def max_pool_with_argmax(
 
 
 LOWERINGS: Table = {
-    "AvgPool": avg_pool,
-    "AvgPool3D": avg_pool_3d,
-    "MaxPool": max_pool,
-    "MaxPool3D": max_pool_3d,
+    "AvgPool": _average(2),
+    "AvgPool3D": _average(3),
+    "MaxPool": _largest(2),
+    "MaxPool3D": _largest(3),
     "MaxPoolV2": max_pool_v2,
     "MaxPoolWithArgmax": max_pool_with_argmax,
 }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 
 from ...base.dtypes import BOOL, INT32, INT64, UINT8, DType, dtype_of
 from ...program.program import Step
-from .builder import Builder, Table
+from .builder import Builder, Lowering, Table
 from .conv import filters_first
 from .shapes import reshape
 from .steps import (
@@ -28,7 +28,7 @@ from .steps import (
     within,
 )
 from .values import Refusal, Value, plain
-from .windows import layout_of, pads_of, window_attrs
+from .windows import Window, layout_of, window_of
 
 INT8 = dtype_of("int8")
 
@@ -83,7 +83,7 @@ def conv2d(
     if w.shape is None or None in w.shape or x.size(3) != w.shape[2]:
         raise Refusal("the shape of the filter is not known")
     kernel = [size or 0 for size in w.shape[:2]]
-    attrs = window_attrs(layout, x, kernel, layout.pick(strides, "strides"), [1, 1], padding)
+    attrs = window_of(layout, strides, padding).attrs(x, kernel)
     zeros = [_held_zero(g, ends[0], ends[1], Tinput), _held_zero(g, ends[2], ends[3], Tfilter)]
     made = g.op(
         "ConvInteger", layout.enter(g, x), filters_first(g, w, 2), *zeros, dtype=INT32, kernel_shape=kernel, **attrs
@@ -231,70 +231,56 @@ def concat(g: Builder, step: Step, axis: Value, *parts: Value, T: DType) -> list
     return [g.op("Concat", *moved, axis=where), low, high]
 
 
-def _plane(g: Builder, x: Value, ksize: list[int], strides: list[int]) -> tuple[list[int], list[int]]:
-    layout = layout_of(b"NHWC", 2)
-    if x.rank != 4 or x.shape is None or 0 in x.shape or x.dtype not in (UINT8, INT8):
-        raise Refusal("a pool of quantised numbers takes bytes, four dimensions of them")
-    return layout.pick(ksize, "ksize"), layout.pick(strides, "strides")
+def _pool(pooled: Callable[[Builder, Value, Window, list[int]], Value]) -> Lowering:
+    """The lowering of a pool, which keeps the range."""
+
+    def lower(
+        g: Builder,
+        step: Step,
+        x: Value,
+        low: Value,
+        high: Value,
+        *,
+        ksize: list[int],
+        strides: list[int],
+        padding: bytes,
+    ) -> list[Value]:
+        if x.rank != 4 or x.shape is None or 0 in x.shape or x.dtype not in (UINT8, INT8):
+            raise Refusal("a pool of quantised numbers takes bytes, four dimensions of them")
+        layout = layout_of(b"NHWC", 2)
+        made = pooled(g, x, window_of(layout, strides, padding), layout.pick(ksize, "ksize"))
+        return [layout.leave(g, made), scalar(g, low), scalar(g, high)]
+
+    return lower
 
 
-def max_pool(
-    g: Builder,
-    step: Step,
-    x: Value,
-    low: Value,
-    high: Value,
-    *,
-    ksize: list[int],
-    strides: list[int],
-    padding: bytes,
-) -> list[Value]:
-    layout = layout_of(b"NHWC", 2)
-    kernel, steps = _plane(g, x, ksize, strides)
-    attrs = window_attrs(layout, x, kernel, steps, [1, 1], padding)
-    made = g.op("MaxPool", layout.enter(g, x), kernel_shape=kernel, **attrs)
-    return [layout.leave(g, made), scalar(g, low), scalar(g, high)]
+def _largest(g: Builder, x: Value, window: Window, kernel: list[int]) -> Value:
+    return g.op("MaxPool", window.layout.enter(g, x), kernel_shape=kernel, **window.attrs(x, kernel))
 
 
-def average_pool(
-    g: Builder,
-    step: Step,
-    x: Value,
-    low: Value,
-    high: Value,
-    *,
-    ksize: list[int],
-    strides: list[int],
-    padding: bytes,
-) -> list[Value]:
+def _average(g: Builder, x: Value, window: Window, kernel: list[int]) -> Value:
     """Sums as a convolution by ones, of one channel, over how many numbers are inside; towards zero."""
-    layout = layout_of(b"NHWC", 2)
-    kernel, steps = _plane(g, x, ksize, strides)
+    layout, steps = window.layout, window.strides
     if x.shape is None or None in x.shape:
         raise Refusal("an average of quantised numbers needs a known shape")
     space = [x.size(axis) or 0 for axis in layout.spatial]
-    begins, ends = pads_of(layout, space, kernel, steps, padding, ())
+    begins, ends = window.pads(space, kernel)
     out = [(n + a + b - k) // s + 1 for n, a, b, k, s in zip(space, begins, ends, kernel, steps, strict=True)]
-    counts = np.ones((1, 1), np.int64)
-    for n, o, k, s, a in zip(space, out, kernel, steps, begins, strict=True):
-        starts = np.arange(o) * s - a
-        counts = counts[..., None] * (np.minimum(starts + k, n) - np.maximum(starts, 0))
     flat = g.reshape(layout.enter(g, x), [-1, 1, *space])
     ones = g.const(np.ones((1, 1, *kernel)), x.dtype)
     sums = g.op("ConvInteger", flat, ones, dtype=INT32, kernel_shape=kernel, strides=steps, pads=[*begins, *ends])
-    over = g.op("Div", sums, g.const(counts, INT32))
-    made = g.reshape(g.cast(over, x.dtype), [x.size(0) or 0, x.size(3) or 0, *out])
-    return [layout.leave(g, made), scalar(g, low), scalar(g, high)]
+    over = g.op("Div", sums, g.const(window.counts(space, kernel, out), INT32))
+    return g.reshape(g.cast(over, x.dtype), [x.size(0) or 0, x.size(3) or 0, *out])
 
 
 LOWERINGS: Table = {
     "QuantizedAdd": total,
-    "QuantizedAvgPool": average_pool,
+    "QuantizedAvgPool": _pool(_average),
     "QuantizedBiasAdd": bias_add,
     "QuantizedConcat": concat,
     "QuantizedConv2D": conv2d,
     "QuantizedMatMul": matmul,
-    "QuantizedMaxPool": max_pool,
+    "QuantizedMaxPool": _pool(_largest),
     "QuantizedMul": product,
     "QuantizedReshape": reshaped,
 }

@@ -6,8 +6,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
+from ...base.tensors import Array
 from .builder import Builder
 from .values import Refusal, Value
+
+DATA_FORMATS = {2: b"NHWC", 3: b"NDHWC"}
+"""What ops take that are not told otherwise, by the number of spatial dimensions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,67 +62,97 @@ def layout_of(data_format: bytes, n: int) -> Layout:
     raise Refusal(f"the data format {text} has no form in ONNX")
 
 
-def window_attrs(
+@dataclass(frozen=True, slots=True)
+class Window:
+    """How windows go over a tensor: its layout, steps and gaps along its spatial dimensions, and the padding."""
+
+    layout: Layout
+    strides: list[int]
+    dilations: list[int]
+    padding: bytes
+    explicit: Sequence[int] = ()
+
+    def spans(self, kernel: Sequence[int]) -> list[int]:
+        """How far windows reach that take so many elements."""
+        return [(k - 1) * d + 1 for k, d in zip(kernel, self.dilations, strict=True)]
+
+    def attrs(self, x: Value, kernel: Sequence[int]) -> dict[str, Any]:
+        """The attributes `strides`, `dilations` and `pads` or `auto_pad` of an ONNX operator with a window over `x`.
+
+        SAME with sizes that are not known is left to the runtime as SAME_UPPER, whose meaning is the same.
+        """
+        attrs: dict[str, Any] = {"strides": self.strides}
+        if any(d != 1 for d in self.dilations):
+            attrs["dilations"] = self.dilations
+        if self.padding == b"VALID":
+            return attrs
+        if self.padding == b"EXPLICIT":
+            attrs["pads"] = explicit_pads(self.layout, self.explicit)
+            return attrs
+        if self.padding != b"SAME":
+            raise Refusal(f"the padding {self.padding!r} has no form in ONNX")
+        before, after = [], []
+        for axis, span, stride in zip(self.layout.spatial, self.spans(kernel), self.strides, strict=True):
+            size = x.size(axis)
+            if size is None and (stride == 1 or span <= 1):
+                total = max(span - stride, 0)
+            elif size is None:
+                if any(d != 1 for d in self.dilations):
+                    raise Refusal("SAME padding with strides and dilations needs known spatial sizes")
+                attrs["auto_pad"] = "SAME_UPPER"
+                return attrs
+            else:
+                total = _same(size, span, stride)
+            before.append(total // 2)
+            after.append(total - total // 2)
+        if any(before) or any(after):
+            attrs["pads"] = [*before, *after]
+        return attrs
+
+    def pool_attrs(self, x: Value, kernel: Sequence[int]) -> dict[str, Any]:
+        """The same for a pool; Refusal where a window could lie in the padding, as ONNX has no such pools."""
+        attrs = self.attrs(x, kernel)
+        if any(pad >= kernel[i % self.layout.n] for i, pad in enumerate(attrs.get("pads", [0] * 2 * self.layout.n))):
+            raise Refusal("padding as wide as the window has no form in ONNX")
+        return attrs
+
+    def pads(self, space: Sequence[int], kernel: Sequence[int]) -> tuple[list[int], list[int]]:
+        """What is added before and after each known spatial size."""
+        n = self.layout.n
+        if self.padding == b"EXPLICIT":
+            pads = explicit_pads(self.layout, self.explicit)
+            return pads[:n], pads[n:]
+        if self.padding == b"VALID":
+            return [0] * n, [0] * n
+        if self.padding != b"SAME":
+            raise Refusal(f"the padding {self.padding!r} has no form in ONNX")
+        totals = [_same(*sizes) for sizes in zip(space, self.spans(kernel), self.strides, strict=True)]
+        return [total // 2 for total in totals], [total - total // 2 for total in totals]
+
+    def counts(self, space: Sequence[int], kernel: Sequence[int], out: Sequence[int]) -> Array:
+        """(1, *out): how many elements of each window lie inside and not in the padding."""
+        begins, _ = self.pads(space, kernel)
+        counts = np.ones([1], np.int64)
+        for size, o, k, s, before in zip(space, out, kernel, self.strides, begins, strict=True):
+            starts = np.arange(o) * s - before
+            counts = counts[..., None] * (np.minimum(starts + k, size) - np.maximum(starts, 0))
+        return counts
+
+
+def window_of(
     layout: Layout,
-    x: Value,
-    kernel: Sequence[int],
     strides: Sequence[int],
-    dilations: Sequence[int],
     padding: bytes,
     explicit: Sequence[int] = (),
-) -> dict[str, Any]:
-    """The attributes `strides`, `dilations` and `pads` or `auto_pad` of an ONNX operator with a window over `x`.
-
-    SAME with sizes that are not known is left to the runtime as SAME_UPPER, whose meaning is the same.
-    """
-    attrs: dict[str, Any] = {"strides": list(strides)}
-    if any(d != 1 for d in dilations):
-        attrs["dilations"] = list(dilations)
-    if padding == b"VALID":
-        return attrs
-    if padding == b"EXPLICIT":
-        attrs["pads"] = explicit_pads(layout, explicit)
-        return attrs
-    if padding != b"SAME":
-        raise Refusal(f"the padding {padding!r} has no form in ONNX")
-    before, after = [], []
-    for axis, k, stride, dilation in zip(layout.spatial, kernel, strides, dilations, strict=True):
-        span = (k - 1) * dilation + 1
-        size = x.size(axis)
-        if size is None and (stride == 1 or span <= 1):
-            total = max(span - stride, 0)
-        elif size is None:
-            if any(d != 1 for d in dilations):
-                raise Refusal("SAME padding with strides and dilations needs known spatial sizes")
-            attrs["auto_pad"] = "SAME_UPPER"
-            return attrs
-        else:
-            total = max((-(-size // stride) - 1) * stride + span - size, 0)
-        before.append(total // 2)
-        after.append(total - total // 2)
-    if any(before) or any(after):
-        attrs["pads"] = [*before, *after]
-    return attrs
+    dilations: Sequence[int] = (1,),
+) -> Window:
+    """The Window that an op's attributes tell; Refusal when it moves over batch or channels."""
+    return Window(layout, layout.pick(strides, "strides"), layout.pick(dilations, "dilations"), padding, explicit)
 
 
-def pads_of(
-    layout: Layout,
-    space: Sequence[int],
-    spans: Sequence[int],
-    strides: Sequence[int],
-    padding: bytes,
-    explicit: Sequence[int],
-) -> tuple[list[int], list[int]]:
-    """What is added before and after each known spatial size."""
-    if padding == b"EXPLICIT":
-        pads = explicit_pads(layout, explicit)
-        return pads[: layout.n], pads[layout.n :]
-    if padding == b"VALID":
-        return [0] * layout.n, [0] * layout.n
-    if padding != b"SAME":
-        raise Refusal(f"the padding {padding!r} has no form in ONNX")
-    totals = [max((-(-i // s) - 1) * s + w - i, 0) for i, s, w in zip(space, strides, spans, strict=True)]
-    return [total // 2 for total in totals], [total - total // 2 for total in totals]
+def _same(size: int, span: int, stride: int) -> int:
+    """What SAME adds on both sides together."""
+    return max((-(-size // stride) - 1) * stride + span - size, 0)
 
 
 def explicit_pads(layout: Layout, explicit: Sequence[int]) -> list[int]:
