@@ -142,7 +142,7 @@ class Traced:
         self, feeds: Sequence[Any], big: Sequence[Any], seeds: Any, moved: Mapping[int, Any] | None = None
     ) -> list[Any]:
         """All results, of values that may be traced ones."""
-        with self.jax.default_matmul_precision("highest"):
+        with self.jax.default_matmul_precision("float32"):
             return self.plan.run(self.jax, self.unknown, feeds, big, seeds, moved)
 
     def seeds(self) -> Any:

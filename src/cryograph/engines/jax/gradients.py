@@ -46,7 +46,7 @@ class Slopes(Traced):
         return [*results, *slopes]
 
     def _values(self, feeds: Sequence[Any], big: Sequence[Any], seeds: Any) -> list[Any]:
-        with self.jax.default_matmul_precision("highest"):
+        with self.jax.default_matmul_precision("float32"):
             return [
                 self.jax.numpy.asarray(value)
                 for value in self.plan.run(self.jax, self.unknown, feeds, big, seeds, watched=self._wrt)
