@@ -247,7 +247,9 @@ def test_pictures_of_all_kinds(tmp_path: Path) -> None:
         pixels_of(encoded(RED, "JPEG")[:200], 3)
     for name in ("b.png", "a.JPG", "notes.txt"):
         (tmp_path / name).write_bytes(encoded(RED, "JPEG" if name.endswith("JPG") else "PNG"))
-    assert [Path(p).name for p in picture_files([tmp_path])] == ["a.JPG", "b.png"]
+    (tmp_path / "inner").mkdir()
+    (tmp_path / "inner" / "c.gif").write_bytes(encoded(RED, "GIF"))
+    assert [Path(p).name for p in picture_files([tmp_path])] == ["a.JPG", "b.png", "c.gif"]
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileError, match="holds no pictures"):
         list(picture_files([tmp_path / "empty"]))
@@ -284,3 +286,118 @@ def test_what_cannot_be_found_out_is_asked_for(name: str) -> None:
     model, message = REFUSED[name]
     with pytest.raises(InputError, match=message):
         cg.Classifier(model, LABELS)
+
+
+FORMS: Mapping[str, str] = {
+    "numbers": "0 red\n1 green\n2 blue\n",
+    "numbers from 1": "1: red\n2: green\n3: blue",
+    "a list": '["red", "green", "blue"]',
+    "the class index of Keras": '{"0": ["n1", "red"], "1": ["n2", "green"], "2": ["n3", "blue"]}',
+    "class_indices of Keras": '{"blue": 2, "red": 0, "green": 1}',
+    "a map": "item {\n  id: 2\n  name: 'green'\n}\nitem {\n  name: \"red\"\n  id: 1\n}\n"
+    "item {\n id: 3\n name: '/m/3'\n display_name: 'blue'\n}\n",
+}
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_labels_of_many_forms(form: str, tmp_path: Path) -> None:
+    path = tmp_path / "labels.txt"
+    path.write_text(FORMS[form])
+    assert cg.Classifier(mean_colour("x", placeholder("x", (None, 4, 4, 3))), path).labels == LABELS
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("[1, 2", "begins as JSON does, but is none"),
+        ("[1, 2]", "a JSON list of them was expected"),
+        ('{"1": "a"}', "an object with one for each number from 0 on"),
+        ("item { id: 1 }", "an item without id or name"),
+        ('item {\n id: 999999999\n name: "a"\n}', "the id 999999999; at most"),
+        ("\n\n", "holds no labels"),
+    ],
+)
+def test_what_is_no_list_of_labels(text: str, message: str, tmp_path: Path) -> None:
+    path = tmp_path / "labels.txt"
+    path.write_text(text)
+    with pytest.raises(FileError, match=message):
+        cg.Classifier(mean_colour("x", placeholder("x", (None, 4, 4, 3))), path)
+
+
+def test_labels_beside_the_model_are_taken_where_they_fit(tmp_path: Path) -> None:
+    path = tmp_path / "retrained_graph.pb"
+    mean_colour("x", placeholder("x", (None, 4, 4, 3))).save(path)
+    (tmp_path / "retrained_labels.txt").write_text("red\ngreen\n")
+    assert cg.Classifier(path).labels == ["0", "1", "2"]
+    (tmp_path / "retrained_labels.txt").write_text("red\ngreen\nblue\n")
+    classifier = cg.Classifier(path)
+    assert classifier.labels == LABELS
+    assert f"labels are those of {tmp_path / 'retrained_labels.txt'}, which lies beside the model" in classifier.reasons
+
+
+def test_a_plane_for_each_channel() -> None:
+    back = ints("order", [0, 2, 3, 1])
+    turned = node("t", "Transpose", "x", "order", T=FLOAT32, Tperm=INT32)
+    classifier = cg.Classifier(mean_colour("t", placeholder("x", (None, 3, 4, 7)), back, turned), LABELS)
+    assert (classifier.input.size, classifier.input.channels_first) == ((4, 7), True)
+    assert winners(classifier) == LABELS
+
+
+@pytest.mark.parametrize(("op", "score"), [("", 1 / (1 + np.exp(-0.5))), ("Sigmoid", 1 / (1 + np.exp(-0.5)))])
+def test_one_number_tells_two_classes_apart(op: str, score: float) -> None:
+    graph = document_of(
+        placeholder("x", (None, 4, 4, 3)),
+        ints("axes", [1, 2]),
+        node("pooled", "Mean", "x", "axes", T=FLOAT32, Tidx=INT32, keep_dims=False),
+        const("weights", np.array([[0.5], [-0.5], [0.0]], np.float32)),
+        node("logit", "MatMul", "pooled", "weights", T=FLOAT32),
+        *([node("out", op, "logit", T=FLOAT32)] if op else []),
+    )
+    classifier = cg.Classifier(Model.of(graph), ["green", "red"], image_mean=0, image_std=255)
+    found = classifier.classify(RED)
+    assert [(c.label, pytest.approx(c.score)) for c in found] == [("red", score), ("green", 1 - score)]
+    assert winners(classifier, [GREEN]) == ["green"]
+
+
+def test_logarithms_become_chances() -> None:
+    graph = mean_colour("x", placeholder("x", (None, 4, 4, 3)))
+    graph.graph.add(node("logs", "LogSoftmax", "logits", T=FLOAT32))
+    chances, made = (cg.Classifier(graph, LABELS, output_name=name) for name in ("final_result", "logs"))
+    np.testing.assert_allclose(made.scores([RED, BLUE]), chances.scores([RED, BLUE]), rtol=1e-6)
+
+
+@pytest.mark.parametrize("decodes", [False, True])
+def test_a_picture_that_cannot_be_read_among_many(decodes: bool, tmp_path: Path) -> None:
+    graph = decoding() if decodes else mean_colour("x", placeholder("x", (None, 4, 4, 3)))
+    classifier = cg.Classifier(graph, LABELS)
+    whole = encoded(GREEN, "JPEG")
+    for name, data in {"a.jpg": whole, "b.jpg": whole[:200], "c.png": b"", "d.jpg": whole}.items():
+        (tmp_path / name).write_bytes(data)
+    paths = [str(tmp_path / name) for name in ("a.jpg", "b.jpg", "c.png", "none.jpg", "d.jpg")]
+    found = list(classifier.each(paths, batch=3))
+    assert [bool(one.classes) for one in found] == [True, False, False, False, True]
+    assert all(one.picture in one.error for one in found[1:4])
+    with pytest.raises(FormatError, match=r"b\.jpg is not a picture"):
+        classifier.classify_all(paths)
+
+
+def test_overrides_that_do_not_fit_are_refused() -> None:
+    graph = mean_colour("x", placeholder("x", (None, 4, 4, 3)))
+    for settings, message in (
+        ({"input_size": 5}, r"x:0 takes pictures of \(\?, 4, 4, 3\), not of 5 x 5"),
+        ({"input_size": 0}, "cannot be 0 x 0"),
+        ({"image_mean": [1, 2]}, "mean has 2 numbers; one was expected, or one for each of 3"),
+        ({"image_std": 0}, "std is 0; finite numbers"),
+        ({"image_mean": float("nan")}, "mean is nan"),
+    ):
+        with pytest.raises(InputError, match=message):
+            cg.Classifier(graph, LABELS, **settings)  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="takes the bytes of files, which the graph scales itself"):
+        cg.Classifier(decoding(), LABELS, image_mean=0)
+
+
+def test_an_answer_that_is_wider_than_there_are_labels_is_refused() -> None:
+    classifier = cg.Classifier(mean_colour("x", placeholder("x", (None, 4, 4, 3))), LABELS)
+    classifier.labels = ["a", "b"]  # as where the graph does not tell how many classes there are
+    with pytest.raises(InputError, match="final_result:0 gives 3 numbers; there are 2 labels"):
+        classifier.classify(RED)

@@ -14,7 +14,7 @@ from cryograph.api.confusion import Confusion
 from cryograph.api.finetuning import Finetuning, finetune
 from cryograph.api.model import Model
 from cryograph.base.dtypes import FLOAT32, INT32
-from cryograph.base.errors import FileError, FormatError, InputError, UnknownNameError
+from cryograph.base.errors import FileError, InputError, UnknownNameError
 from cryograph.cli.main import call
 from cryograph.ops.bottlenecks import find_bottleneck
 from cryograph.ops.picture_inputs import PictureInput
@@ -191,7 +191,14 @@ def test_what_cannot_be_learnt_from_is_said(pictures: Path, tmp_path: Path) -> N
             (few / name / f"{number}.png").write_bytes((pictures / name / f"{number}.png").read_bytes())
     assert any("has 4 pictures only" in warning for warning in find_labelled(few).warnings)
     (few / "sky" / "0.png").write_bytes(b"no picture")
-    with pytest.raises(FormatError, match=r"sky.0\.png is not a picture"):
+    made = cg.retrain(network(), few)
+    assert sum(made.counts) == 11
+    assert [w for w in made.warnings if "left out" in w] == [
+        f"left out: {few / 'sky' / '0.png'} is not a picture that can be read: its format is not known."
+    ]
+    for number in range(4):
+        (few / "sky" / f"{number}.png").write_bytes(b"no picture")
+    with pytest.raises(InputError, match=r"No picture of sky to learn from can be read: .*sky.\d\.png is"):
         cg.retrain(network(), few)
 
 
@@ -227,6 +234,37 @@ def test_confusion_as_text() -> None:
     assert str(confusion) == "      a  long\na     1     1\nlong  0     1"
 
 
+REFUSED_TARGETS = {
+    "-o {0}/none/new.pb": "none does not exist; the new model was to be written there",
+    "-o {0}/new.npz": "no model fits into this format",
+    "-o {0}/new": "does not tell the format",
+    "-o {0}/new.pb --final-name a:0": "'a:0' is no name for a node",
+    "-o {0}/new.pb --learning-rate nan": "learning_rate is nan",
+    "-o {0}/new.pb --learning-rate 0": "learning_rate is 0",
+    "-o {0}/new.pb --validation nan": "nan % for validation",
+    "-o {0}/new.pb --mean 1,2": "mean has 2 numbers",
+    "-o {0}/new.pb --std 0": "std is 0; finite numbers were expected",
+    "-o {0}/new.pb --size 9": "x:0 takes pictures of (?, 8, 8, 3), not of 9 x 9 pixels",
+    "-o {0}/new.pb --size 0": "A picture cannot be 0 x 0 pixels",
+}
+
+
+def test_nothing_is_left_where_not_all_can_be_written(
+    pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = cg.retrain(network(), pictures)
+    folder = tmp_path / "out"
+    folder.mkdir()
+
+    def full(self: Model, path: Path, format: str | None = None) -> None:
+        raise FileError(f"{path} cannot be written: no space is left.")
+
+    monkeypatch.setattr(Model, "save", full)
+    with pytest.raises(FileError, match="no space"):
+        made.save(folder / "new.pb")
+    assert list(folder.iterdir()) == []
+
+
 def test_the_command(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     network().save(tmp_path / "old.pb")
     new = tmp_path / "new.pb"
@@ -239,5 +277,8 @@ def test_the_command(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     captured = capsys.readouterr()
     assert json.loads(captured.out)["labels"] == ["bark", "leaf", "sky"]
     assert "Written" in captured.err
+    for arguments_of, said in REFUSED_TARGETS.items():
+        assert call([*arguments[:4], *arguments_of.format(tmp_path).split()]) == 2
+        assert said in capsys.readouterr().err
     assert call([*arguments, "--bottleneck", "nope"]) == 2
     assert "The graph has no node 'nope'" in capsys.readouterr().err

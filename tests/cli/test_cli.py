@@ -125,7 +125,7 @@ def test_run_takes_pictures_and_numbers(frozen: Path, tmp_path: Path, capsys: py
             ["freeze", "{graph}", "x.pb", "-o", "conv1/Relu"],
             (
                 "cryograph: The outputs need 2 variables that have no value: conv1/biases, conv1/weights. Give their "
-                "checkpoint with weights=. Beside the graph: {demo}/digits-3000.\n"
+                "checkpoint with weights= (--weights). Beside the graph: {demo}/digits-3000.\n"
             ),
         ),
         (

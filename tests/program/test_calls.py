@@ -149,7 +149,8 @@ def test_captured_variables_reach_their_readers() -> None:
     with pytest.raises(MissingWeightsError) as caught:
         build_program(document_of(*nodes, final, values={"v/w": 3.0}), ["y"])
     assert (
-        str(caught.value) == "The outputs need a variable that has no value: v/b. Give their checkpoint with weights=."
+        str(caught.value)
+        == "The outputs need a variable that has no value: v/b. Give their checkpoint with weights= (--weights)."
     )
 
 

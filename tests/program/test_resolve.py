@@ -167,7 +167,7 @@ def test_many_missing_variables_are_told_at_once() -> None:
         build_program(document, ["y"])
     assert str(caught.value) == (
         "The outputs need 7 variables that have no value: layer_0/w, layer_1/w, layer_2/w, layer_4/w, layer_5/w, .... "
-        "Give their checkpoint with weights=. Beside the graph: model.ckpt-7."
+        "Give their checkpoint with weights= (--weights). Beside the graph: model.ckpt-7."
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections import namedtuple
+from collections import defaultdict, namedtuple
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -198,12 +198,41 @@ def test_a_session_says_what_it_holds(bare: cg.Model) -> None:
         assert "(17 variables), 1 kinds of runs ready" in repr(s)
 
 
-def test_a_closed_session_runs_nothing() -> None:
+def test_a_closed_session_runs_nothing(tmp_path: Path) -> None:
     s = counter().session()
     s.run("init")
     s.close()
-    with pytest.raises(InputError, match="The session is closed"):
-        s.run("init")
+    for touch in (
+        lambda: s.run("init"),
+        lambda: s.value("v"),
+        lambda: s.assign("v", 1.0),
+        lambda: s.save(tmp_path / "closed"),
+        lambda: s.restore(tmp_path / "closed"),
+        s.snapshot,
+    ):
+        with pytest.raises(InputError, match="The session is closed"):
+            touch()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_odd_fetches_and_feeds(session: cg.Session, tmp_path: Path) -> None:
+    asked: defaultdict[str, list[str]] = defaultdict(list, b="global_step")  # type: ignore[arg-type]
+    assert session.run(asked) == {"b": 3000}
+    assert type(session.run(asked)) is defaultdict
+    with pytest.raises(InputError, match="What is given for 'label:0' is no array"):
+        session.run("training/loss", {**batch(), "label": [[1], [1, 2]]})
+    with pytest.raises(InputError, match=r"conv1/weights is float32 \[3, 3, 1, 12\], which is no step"):
+        session.save(tmp_path / "x", "conv1/weights")
+
+
+@pytest.mark.parametrize("wrong", [10, -1])
+def test_labels_of_no_class_are_refused(wrong: int, session: cg.Session) -> None:
+    feeds = batch(4)
+    feeds["label"][2] = wrong
+    before = session.value("conv1/weights")
+    with pytest.raises(RunError, match=r"a label is outside of \[0, 10\)"):
+        session.run("train", feeds)
+    np.testing.assert_array_equal(session.value("conv1/weights"), before)
 
 
 def test_random_ops_with_seeds_go_on_from_run_to_run() -> None:

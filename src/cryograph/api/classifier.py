@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..base.errors import InputError
+from ..base.errors import Error, InputError
 from ..base.files import Path
 from ..base.tensors import Array
 from ..graph.document import Document
@@ -20,16 +20,14 @@ from ..ops.inference import infer
 from ..ops.networks import Levels
 from ..ops.picture_inputs import PictureInput, find_picture_input
 from ..ops.ranking import rank_outputs
-from .labels import fitting_labels, labels_of_assets, read_labels
+from ..train.softmax_head import softmax
+from .labels import fitting_labels, labels_beside, labels_of_assets, read_labels
 from .model import Model, load
-from .pictures import Picture, fitted_picture
+from .picture_predictor import BATCH, PicturePredictor
+from .pictures import Picture
 
-BATCH = 16
-"""Pictures that go through the model at once, where it takes any number."""
 LOGIT_OPS = frozenset({"BiasAdd", "Add", "AddV2", "MatMul", "Conv2D"})
 """Ops behind an output whose numbers are no chances yet."""
-SWITCHES = {"keep_prob": 1.0, "dropout_keep_prob": 1.0, "dropout_rate": 0.0, "dropout": 0.0, "rate": 0.0}
-"""Placeholders of numbers by which graphs of 2016 are told that they do not train, by the end of their names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,13 +41,14 @@ class Recognition:
 
 @dataclass(frozen=True, slots=True)
 class Recognitions:
-    """The likeliest classes of one picture, the likeliest first."""
+    """The likeliest classes of one picture, the likeliest first; none, and why in `error`, where it cannot be read."""
 
     picture: str
     classes: tuple[Recognition, ...]
+    error: str = ""
 
     def __str__(self) -> str:
-        lines = [f"{self.picture}:"]
+        lines = [f"{self.picture}:", *([f"  {self.error}"] if self.error else [])]
         wide = max((len(c.label) for c in self.classes), default=0)
         for c in self.classes:
             bar = "#" * max(0, min(20, round(c.score * 20)))
@@ -61,7 +60,8 @@ class Classifier:
     """A model that tells what pictures show.
 
     `model` is a Model or the path of one; `labels` a file with a label a line, the labels themselves, or None to take
-    what lies among the model's assets, else numbers. Everything else is found out where it is not given:
+    those among the model's assets or beside its file (`MODEL_labels.txt`), else numbers. Everything else is found out
+    where it is not given:
     `input_size` (height and width in pixels, one number or two), `image_mean` and `image_std` (numbers, or one for each
     channel: pixels of 0 to 255 become (pixel - mean) / std), `input_name` and `output_name` (tensors). What was found
     out stands in `reasons`, in words; `input` and `output` tell how pictures go in and which tensor is read.
@@ -92,16 +92,15 @@ class Classifier:
         self.input: PictureInput = find_picture_input(
             frozen, [self.output], input_name, _both(input_size), _levels(image_mean), _levels(image_std)
         )
-        reasons = [*self.input.reasons, f"classes come out of {self.output}: {why}"]
-        part = frozen.extract(self.output, self.input.tensor)
-        self._switches, said = _switches(part.graph, self.input.tensor)
+        self._predictor = PicturePredictor(frozen, self.input, self.output, engine)
+        reasons = [*self.input.reasons, f"classes come out of {self.output}: {why}", *self._predictor.reasons]
+        width = _width(self._predictor.graph, self.output)
+        self._form, said = _form(_op_behind(frozen.graph, self.output), width)
         reasons += said
-        self._is_logits = _op_behind(frozen.graph, self.output) in LOGIT_OPS
-        if self._is_logits:
-            reasons.append("its numbers are logits: scores are their softmax")
-        self._predict = part.compile(self.output, [self.input.tensor, *self._switches], engine)
-        width = _width(part.graph, self.output)
-        self.labels = fitting_labels(given if given is not None else labels_of_assets(whole, width), width, reasons)
+        classes = 2 if width == 1 else width
+        if given is None:
+            given = labels_of_assets(whole, classes) or labels_beside(whole.source, classes, reasons)
+        self.labels = fitting_labels(given, classes, reasons)
         self.reasons = tuple(reasons)
 
     def classify(self, picture: Picture, top: int = 5) -> tuple[Recognition, ...]:
@@ -111,46 +110,46 @@ class Classifier:
 
     def classify_all(self, pictures: Iterable[Picture], top: int = 5, batch: int = BATCH) -> list[Recognitions]:
         """The likeliest classes of each of several pictures; `batch` of them go through the model at once, where it
-        takes any number."""
-        found: list[Recognitions] = []
-        waiting: list[tuple[str, Array]] = []
-        limit = self.input.batch or max(1, batch)
-        if self.input.batch == 0 or (self.input.size is None and not self.input.encoded):
-            limit = 1  # pictures of several sizes cannot lie in one array
-        for number, picture in enumerate(pictures):
-            name = os.fspath(picture) if isinstance(picture, str | os.PathLike) else f"picture {number}"
-            waiting.append((name, fitted_picture(picture, self.input)))
-            if len(waiting) == limit:
-                found += self._run(waiting, top)
-                waiting = []
-        return found + (self._run(waiting, top) if waiting else [])
+        takes any number. The first that cannot be read raises as in `classify`."""
+        found = []
+        for name, scores in self._scored(pictures, batch):
+            if isinstance(scores, Error):
+                raise scores
+            found.append(self._best(name, scores, top))
+        return found
+
+    def each(self, pictures: Iterable[Picture], top: int = 5, batch: int = BATCH) -> Iterator[Recognitions]:
+        """The same one by one, as the model has done them, and going on behind pictures that cannot be read."""
+        for name, scores in self._scored(pictures, batch):
+            if isinstance(scores, Error):
+                yield Recognitions(name, (), str(scores))
+            else:
+                yield self._best(name, scores, top)
 
     def scores(self, pictures: Sequence[Picture]) -> Array:
         """The scores of all classes, float32 (pictures, classes)."""
-        every = self.classify_all(pictures, len(self.labels))
-        table = np.zeros((len(every), len(self.labels)), np.float32)
-        for row, one in zip(table, every, strict=True):
-            for c in one.classes:
-                row[c.index] = c.score
+        table = np.zeros((len(pictures), len(self.labels)), np.float32)
+        for row, (_, scores) in zip(table, self._scored(pictures, BATCH), strict=True):
+            if isinstance(scores, Error):
+                raise scores
+            row[:] = scores
         return table
 
-    def _run(self, pictures: Sequence[tuple[str, Array]], top: int) -> list[Recognitions]:
-        arrays = [array for _, array in pictures]
-        if self.input.batch == 0:
-            fed = arrays[0]
-        else:
-            short = (self.input.batch or len(arrays)) - len(arrays)
-            fed = np.stack(arrays + arrays[-1:] * short)
-        answer = self._predict({self.input.tensor: fed, **self._switches})[self.output]
-        table = np.asarray(answer, np.float64).reshape(-1, len(self.labels))
-        if self._is_logits:
-            table = np.exp(table - table.max(-1, keepdims=True))
-            table /= table.sum(-1, keepdims=True)
-        made = []
-        for (name, _), row in zip(pictures, table, strict=False):
-            order = np.argsort(-row, kind="stable")[:top]
-            made.append(Recognitions(name, tuple(Recognition(int(i), self.labels[i], float(row[i])) for i in order)))
-        return made
+    def _scored(self, pictures: Iterable[Picture], batch: int) -> Iterator[tuple[str, Array | Error]]:
+        """The name of each picture with the score of each class, or why it cannot be read."""
+        for (number, picture), answer in self._predictor.answers(enumerate(pictures), lambda item: item[1], batch):
+            name = os.fspath(picture) if isinstance(picture, str | os.PathLike) else f"picture {number}"
+            if isinstance(answer, Error):
+                yield name, answer
+                continue
+            scores = self._form(np.asarray(answer, np.float64).reshape(-1))
+            if len(scores) != len(self.labels):
+                raise InputError(f"{self.output} gives {len(scores)} numbers; there are {len(self.labels)} labels.")
+            yield name, scores
+
+    def _best(self, name: str, scores: Array, top: int) -> Recognitions:
+        order = np.argsort(-scores, kind="stable")[: max(1, top)]
+        return Recognitions(name, tuple(Recognition(int(i), self.labels[i], float(scores[i])) for i in order))
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,7 +164,12 @@ class Report:
         return json.dumps(dataclasses.asdict(self), indent=2)
 
     def __str__(self) -> str:
-        return "\n".join([*map(str, self.pictures), "", "Taken for granted:", *(f"  {r}" for r in self.reasons)])
+        return "\n".join([*map(str, self.pictures), taken_for_granted(self.reasons)])
+
+
+def taken_for_granted(reasons: Sequence[str]) -> str:
+    """Reasons as text."""
+    return "\n".join(["", "Taken for granted:", *(f"  {reason}" for reason in reasons)])
 
 
 # --- what was not said
@@ -180,7 +184,7 @@ def _output(model: Model, classes: int | None, name: str | None) -> tuple[str, s
         inference = infer(model.graph)
         for c in candidates:
             shape = inference.shape(c.tensor)
-            if shape and shape[-1] in (classes, classes + 1):
+            if shape and (shape[-1] in (classes, classes + 1) or (classes == 2 and shape[-1] == 1)):
                 return c.tensor, f"{c.reason}; as wide as there are labels"
     best = candidates[0].score if candidates else 0
     first = [c for c in candidates if c.score == best]
@@ -198,23 +202,23 @@ def _op_behind(graph: Graph, tensor: str) -> str:
     return node.op
 
 
-def _switches(graph: Graph, tensor: str) -> tuple[dict[str, Array], list[str]]:
-    """What else must be fed: that the graph does not train, and that nothing is dropped."""
-    fed: dict[str, Array] = {}
-    said = []
-    for node in graph:
-        name = f"{node.name}:0"
-        if node.op not in ("Placeholder", "PlaceholderV2") or name == tensor:
-            continue
-        dtype, end = node.attr("dtype"), node.name.rpartition("/")[2].lower()
-        if dtype is not None and dtype.name == "bool":
-            fed[name] = np.array(False)
-        elif dtype is not None and dtype.is_floating and end in SWITCHES:
-            fed[name] = np.array(SWITCHES[end], dtype.numpy)
-        else:
-            raise InputError(f"The graph also wants {name} ({dtype}); cut it with input_name (--input) behind that.")
-        said.append(f"{name} is {fed[name]}: nothing is trained here")
-    return fed, said
+def _form(op: str, width: int | None) -> tuple[Callable[[Array], Array], list[str]]:
+    """How scores are made of the numbers of an output that this op works out, and what to say of it."""
+    if width == 1:
+        if op in LOGIT_OPS:
+            return lambda x: _pair(1 / (1 + np.exp(-x))), [
+                "one logit tells two classes apart: its sigmoid is the second's"
+            ]
+        return _pair, ["one number tells two classes apart: it is the score of the second"]
+    if op in LOGIT_OPS:
+        return softmax, ["its numbers are logits: scores are their softmax"]
+    if op == "LogSoftmax":
+        return np.exp, ["its numbers are logarithms: scores are their exponentials"]
+    return np.asarray, []
+
+
+def _pair(score: Array) -> Array:
+    return np.concatenate([1 - score, score])
 
 
 def _width(graph: Graph, tensor: str) -> int | None:
@@ -225,10 +229,7 @@ def _width(graph: Graph, tensor: str) -> int | None:
 def _both(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
     if size is None:
         return None
-    height, width = (size, size) if isinstance(size, int) else size
-    if height < 1 or width < 1:
-        raise InputError(f"A picture cannot be {height} x {width} pixels.")
-    return height, width
+    return (size, size) if isinstance(size, int) else size
 
 
 def _levels(levels: float | Sequence[float] | None) -> Levels | None:

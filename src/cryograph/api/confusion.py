@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..base.files import Path, atomic_write
 from ..base.images import drawing
 from ..base.tensors import Array
 
@@ -42,8 +41,8 @@ class Confusion:
         ]
         return "\n".join([head, *rows])
 
-    def save(self, path: Path) -> None:
-        """Writes it as a PNG: a row for each class, a column for what it was taken for."""
+    def to_png(self) -> bytes:
+        """The bytes of a PNG: a row for each class, a column for what it was taken for."""
         image, draw, font = drawing()
         names = [draw.textlength(label, font=font) for label in self.labels]
         left = int(max(names)) + 2 * MARGIN
@@ -66,5 +65,4 @@ class Confusion:
             image.paste(upright.rotate(90, expand=True), (left + column * CELL, 0))
         data = io.BytesIO()
         image.save(data, "PNG")
-        with atomic_write(path) as out:
-            out.write(data.getvalue())
+        return data.getvalue()

@@ -5,21 +5,20 @@ from __future__ import annotations
 import contextlib
 import hashlib
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
 from ..base.cache import cache_dir
-from ..base.errors import Error
+from ..base.errors import Error, FileError
 from ..base.files import atomic_write, open_file
 from ..base.tensors import Array, Tensor
 from ..graph.graph import Graph
 from ..ops.picture_inputs import PictureInput
 from ..train.distortions import Distortion
 from .model import Model
-from .pictures import fitted_picture, pixels_of
-
-BATCH = 16
+from .picture_predictor import PicturePredictor
+from .pictures import pixels_of
 
 
 class Features:
@@ -27,20 +26,21 @@ class Features:
 
     Each vector is a file below `bottlenecks/` in the user's cache, called by the content of network and picture, so
     that a second training on the same pictures begins at once. `fresh` and `kept` count what was worked out and what
-    was found.
+    was found; `unreadable` says of pictures that cannot be read why. `reasons` say what is fed besides.
     """
 
     def __init__(
         self, network: Model, target: PictureInput, tensor: str, pooled: bool, engine: str, cached: bool = True
     ) -> None:
         self._target = target
-        self._tensor = tensor
         self._pooled = pooled
-        part = network.extract(tensor, target.tensor)
-        self._predict = part.compile(tensor, [target.tensor], engine)
-        self._folder = os.path.join(cache_dir(), "bottlenecks", _content(part.graph)) if cached else ""
+        self._predictor = PicturePredictor(network, target, tensor, engine)
+        self.reasons = self._predictor.reasons
+        content = _content(self._predictor.graph) if cached else ""
+        self._folder = os.path.join(cache_dir(), "bottlenecks", content) if cached else ""
         self.fresh = 0
         self.kept = 0
+        self.unreadable: dict[str, str] = {}
 
     def of(
         self,
@@ -49,60 +49,53 @@ class Features:
         distortion: Distortion | None = None,
         seed: int = 0,
     ) -> Array:
-        """float32 (N, F). `watch` is told how many pictures are done; `distortion` is drawn anew for each picture, and
-        nothing is kept then. FormatError for what is not a picture."""
-        rows: list[Array | None] = []
-        waiting: list[tuple[int, str, Array]] = []
+        """float32 (N, F) of those that can be read. `watch` is told how many pictures are done; `distortion` is drawn
+        anew for each picture, and nothing is kept then."""
+        rows: dict[int, Array] = {}
+        keys: dict[int, str] = {}
+
+        def lacking() -> Iterator[int]:
+            for number, path in enumerate(paths):
+                keys[number], found = ("", None) if distortion is not None else self._recalled(path)
+                if found is not None:
+                    rows[number] = found
+                    self.kept += 1
+                    watch(1)
+                else:
+                    yield number
+
         draw = np.random.default_rng(seed)
-        for number, path in enumerate(paths):
-            key = "" if distortion is not None else self._key(path)
-            found = self._recall(key)
-            rows.append(found)
-            if found is not None:
-                self.kept += 1
-                watch(1)
+        changed = None if distortion is None else lambda n: distortion.of(pixels_of(paths[n], 3), draw)
+        for number, answer in self._predictor.answers(lacking(), changed or (lambda n: paths[n])):
+            watch(1)
+            if isinstance(answer, Error):
+                self.unreadable[paths[number]] = str(answer)
                 continue
-            picture = path if distortion is None else distortion.of(pixels_of(path, 3), draw)
-            waiting.append((number, key, fitted_picture(picture, self._target)))
-            if len(waiting) == self._limit():
-                self._work_out(waiting, rows)
-                watch(len(waiting))
-                waiting = []
-        if waiting:
-            self._work_out(waiting, rows)
-            watch(len(waiting))
-        width = next((len(row) for row in rows if row is not None), 0)
-        return np.array(rows, np.float32).reshape(len(paths), width)
-
-    def _limit(self) -> int:
-        target = self._target
-        if target.batch == 0 or (target.size is None and not target.encoded):
-            return 1
-        return target.batch or BATCH
-
-    def _work_out(self, waiting: Sequence[tuple[int, str, Array]], rows: list[Array | None]) -> None:
-        arrays = [array for _, _, array in waiting]
-        short = (self._target.batch or len(arrays)) - len(arrays)
-        fed = arrays[0] if self._target.batch == 0 else np.stack(arrays + arrays[-1:] * short)
-        made = self._predict({self._target.tensor: fed})[self._tensor]
-        if self._pooled:
-            made = made.mean((1, 2))
-        for (number, key, _), row in zip(waiting, np.asarray(made, np.float32), strict=False):
+            row = np.asarray(answer.mean((0, 1)) if self._pooled else answer.reshape(-1), np.float32)
             rows[number] = row
             self.fresh += 1
-            self._keep(key, row)
+            self._keep(keys[number], row)
+        if not rows:
+            return np.zeros((0, 0), np.float32)
+        return np.stack([rows[number] for number in sorted(rows)])
+
+    def _recalled(self, path: str) -> tuple[str, Array | None]:
+        """The name under which the features of a picture are kept, and these, where they are at hand."""
+        if not self._folder:
+            return "", None
+        try:
+            key = self._key(path)
+        except FileError:  # told when it is read once more, to be fed
+            return "", None
+        return key, self._recall(key)
 
     def _key(self, path: str) -> str:
-        if not self._folder:
-            return ""
         target = self._target
         how = repr((target.encoded, target.size, target.channels, target.mean, target.std, target.bgr))
         data = open_file(path).span().read()
         return hashlib.blake2b(data, digest_size=16, key=hashlib.blake2b(how.encode()).digest()[:32]).hexdigest()
 
     def _recall(self, key: str) -> Array | None:
-        if not key:
-            return None
         try:
             row: Array = np.load(os.path.join(self._folder, f"{key}.npy"), allow_pickle=False)
         except (OSError, ValueError, EOFError):

@@ -23,22 +23,35 @@ Picture = Path | bytes | Array
 
 
 def picture_files(paths: Sequence[Path]) -> Iterator[str]:
-    """The files of pictures that are named, those in named directories (by their suffix, in order) among them.
+    """The files of pictures that are named, and those below named directories (by their suffix, in order).
 
     FileError for what does not exist, and for a directory without pictures.
     """
     for path in paths:
         name = os.fspath(path)
-        if not is_dir(name):
-            if not exists(name):
-                raise FileError(f"{name} does not exist; a picture or a directory of pictures was expected.")
+        if is_dir(name):
+            yield from _pictures_below(name)
+        elif exists(name):
             yield name
-            continue
-        found = [entry for entry in sorted(list_dir(name)) if entry.lower().endswith(IMAGE_SUFFIXES)]
-        if not found:
-            raise FileError(f"{name} holds no pictures ({', '.join(IMAGE_SUFFIXES)}).")
-        for entry in found:
-            yield join(name, entry)
+        else:
+            raise FileError(f"{name} does not exist; a picture or a directory of pictures was expected.")
+
+
+def _pictures_below(directory: str) -> Iterator[str]:
+    waiting, found = [directory], False
+    while waiting:
+        folder = waiting.pop()
+        inner = []
+        for entry in sorted(list_dir(folder)):
+            path = join(folder, entry)
+            if entry.lower().endswith(IMAGE_SUFFIXES):
+                found = True
+                yield path
+            elif not entry.startswith(".") and is_dir(path) and not os.path.islink(path):
+                inner.append(path)
+        waiting += reversed(inner)
+    if not found:
+        raise FileError(f"{directory} holds no pictures ({', '.join(IMAGE_SUFFIXES)}).")
 
 
 def pixels_of(picture: Picture, channels: int) -> Array:
@@ -68,7 +81,8 @@ def encoded_of(picture: Picture) -> bytes:
 
 
 def fitted_picture(picture: Picture, target: PictureInput) -> Array:
-    """One picture as the target wants it, without a batch: a string, or (H, W, C) scaled in size and levels.
+    """One picture as the target wants it, without a batch: a string, or (H, W, C) scaled in size and levels, (C, H, W)
+    where that is wanted.
 
     Sizes are scaled bilinearly, as TensorFlow's own examples do it (`ResizeBilinear`).
     """
@@ -87,6 +101,8 @@ def fitted_picture(picture: Picture, target: PictureInput) -> Array:
     wanted = target.dtype.numpy
     if wanted is None:
         raise InputError(f"{target.tensor} is {target.dtype}, which pictures cannot be made.")
+    if target.channels_first:
+        scaled = np.ascontiguousarray(scaled.transpose(2, 0, 1))
     return scaled.astype(wanted) if target.dtype.is_floating else np.rint(scaled).astype(wanted)
 
 

@@ -12,15 +12,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from ..base.errors import InputError
-from ..base.files import Path, atomic_write
+from ..base.errors import FileError, InputError
+from ..base.files import Path, atomic_write, is_remote
 from ..base.tensors import Array
+from ..formats.save import GRAPH_FORMATS, format_of
 from ..graph.document import Document
+from ..graph.graph import Graph
 from ..ops.bottlenecks import find_bottleneck
 from ..ops.picture_inputs import PictureInput, find_picture_input
 from ..ops.ranking import one_choice, rank_outputs
@@ -33,6 +36,8 @@ from .features import Features
 from .finetuning import Finetuning, finetune
 from .model import Model, load
 
+SOME = 10
+"""Pictures that cannot be read are named up to this number."""
 Watch = Callable[[str, int, int], object]
 """Is told what is done (`train`, `validation`, `test`, `copies`), how much of it now, and how much in all."""
 
@@ -65,18 +70,18 @@ class Retrained:
     def save(self, path: Path, checkpoint: bool = False) -> list[str]:
         """Writes the model (the format from the suffix), its labels and the picture of its confusion beside it, and on
         request the graph with its new layer as variables (`.meta`) and a checkpoint of them. Gives what was written."""
-        stem = os.path.splitext(os.fspath(path))[0]
-        written = [os.fspath(path), f"{stem}_labels.txt", f"{stem}_confusion.png"]
-        self.model.save(path)
-        with atomic_write(written[1]) as out:
-            out.write("".join(f"{label}\n" for label in self.labels).encode())
-        self.confusion.save(written[2])
-        if checkpoint:
-            thawed = self.model.unfreeze(self.heads)
-            thawed.save(f"{stem}-0", "checkpoint")
-            thawed.save(f"{stem}-0.meta")
-            written += [f"{stem}-0", f"{stem}-0.meta"]
-        return written
+        name = os.fspath(path)
+        stem = _stem(name)
+        labels, picture, meta = f"{stem}_labels.txt", f"{stem}_confusion.png", f"{stem}-0.meta"
+        with atomic_write(labels) as names, atomic_write(picture) as drawing:  # these take their names after the model
+            names.write("".join(f"{label}\n" for label in self.labels).encode())
+            names.flush()
+            drawing.write(self.confusion.to_png())
+            drawing.flush()
+            if checkpoint:
+                self.model.unfreeze(self.heads).save(meta)
+            self.model.save(name)
+        return [name, labels, picture, *([f"{stem}-0", meta] if checkpoint else [])]
 
     def to_json(self) -> str:
         """How it went, as JSON; without the model."""
@@ -100,8 +105,9 @@ class Retrained:
         lines = [f"{len(self.labels)} classes, {sum(self.counts)} pictures, {len(self.epochs)} epochs{more}"]
         for part, n, share in zip(("train", "validation", "test"), self.counts, self.accuracy, strict=True):
             lines.append(f"  {part:<11}{n:6} pictures" + ("" if share is None else f"  {share:6.1%} right"))
-        lines += ["", "Test pictures by class (rows), and what they are taken for:"]
-        lines += ["  " + line for line in str(self.confusion).splitlines()]
+        if self.counts[2]:
+            lines += ["", "Test pictures by class (rows), and what they are taken for:"]
+            lines += ["  " + line for line in str(self.confusion).splitlines()]
         lines += [f"  {path} is {truth}, taken for {answer}" for path, truth, answer in self.wrong[:10]]
         lines += ["", "Taken for granted:", *(f"  {reason}" for reason in self.reasons)]
         lines += [f"warning: {warning}" for warning in self.warnings]
@@ -135,8 +141,10 @@ def retrain(
     `validation` and `test` per cent of the pictures are put aside. With a `distortion` the training also sees `copies`
     changed copies of each picture; `finetuning` says which further layers are trained then (needs the extra `jax`).
     Everything else is found out where it is not given, and said in `reasons`.
-    InputError for what cannot be found out; FileError and FormatError for pictures that cannot be read.
+    Pictures that cannot be read are left out, and named in `warnings`; InputError for a class of which none can be
+    learnt from, and for what cannot be found out.
     """
+    _check_name(final_name)
     labelled = find_labelled(images, validation, test)
     whole = Model.of(model) if isinstance(model, Document) else load(model)
     output, why = _old_output(whole, output_name)
@@ -147,6 +155,8 @@ def retrain(
     features = Features(network, target, tensor, rank == 4, engine, cached)
     parts = {part: labelled.part(part) for part in ("train", "validation", "test")}
     x = {part: _features(features, part, pictures, watch) for part, pictures in parts.items()}
+    parts = {part: [p for p in pictures if p.path not in features.unreadable] for part, pictures in parts.items()}
+    left_out = _left_out(labelled, parts["train"], features.unreadable)
     y = {part: np.array([p.label for p in pictures], np.int64) for part, pictures in parts.items()}
     seen, known = _with_copies(features, parts["train"], x["train"], y["train"], distortion, copies, watch)
     held = (x["validation"], y["validation"]) if len(y["validation"]) else None
@@ -155,8 +165,9 @@ def retrain(
     new = Model.of(made)
     rows: list[Mapping[str, float]] = []
     said = {part: head.scores(found).argmax(-1) if len(found) else y[part] for part, found in x.items()}
-    reasons = [*target.reasons, f"features are {tensor} ({width} numbers): {because}"]
+    reasons = [*target.reasons, *features.reasons, f"features are {tensor} ({width} numbers): {because}"]
     reasons.append(f"the old classes came out of {output}: {why}")
+    reasons.append(f"the new classes come out of {name}:0")
     reasons.append(f"features of {features.fresh} pictures were worked out, of {features.kept} they were at hand")
     if finetuning is not None:
         logits = new.graph.nodes[name].inputs[0]
@@ -179,8 +190,42 @@ def retrain(
         epochs=head.epochs,
         finetuned=tuple(rows),
         reasons=tuple(reasons),
-        warnings=labelled.warnings,
+        warnings=(*labelled.warnings, *left_out),
     )
+
+
+def check_target(path: Path) -> None:
+    """InputError or FileError where `Retrained.save` could not write a model, before anything is worked out."""
+    name = os.fspath(path)
+    suffix = os.path.splitext(name)[1].lower()
+    if suffix != ".onnx" and format_of(name, Document(Graph(), "graph")) not in GRAPH_FORMATS:
+        raise InputError(f"{name}: no model fits into this format, weights only. Use .pb, .pbtxt, .meta or .onnx.")
+    if not is_remote(name):
+        folder = os.path.dirname(_stem(name)) or "."
+        if not os.path.isdir(folder):
+            raise FileError(f"{folder} does not exist; the new model was to be written there.")
+        if not os.access(folder, os.W_OK):
+            raise FileError(f"{folder} cannot be written to; the new model was to be written there.")
+
+
+def _stem(name: str) -> str:
+    """What the names of the files beside a model begin with."""
+    return os.path.splitext(name.rstrip("/" + os.sep))[0]
+
+
+def _check_name(name: str) -> None:
+    if not re.fullmatch(r"[A-Za-z0-9.][A-Za-z0-9_.\\/>-]*", name):
+        raise InputError(f"{name!r} is no name for a node: letters, digits and _ . - / were expected (--final-name).")
+
+
+def _left_out(labelled: Labelled, learnt: Sequence[Picture], unreadable: Mapping[str, str]) -> list[str]:
+    """What to say of pictures that cannot be read."""
+    for number, label in enumerate(labelled.labels):
+        if not any(picture.label == number for picture in learnt):
+            why = next(unreadable[p.path] for p in labelled.pictures if p.label == number and p.path in unreadable)
+            raise InputError(f"No picture of {label} to learn from can be read: {why}")
+    said = [f"left out: {why}" for why in unreadable.values()]
+    return said if len(said) <= SOME else [*said[:SOME], f"left out: {len(said) - SOME} more that cannot be read"]
 
 
 def _old_output(model: Model, name: str | None) -> tuple[str, str]:

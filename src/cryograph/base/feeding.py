@@ -31,7 +31,10 @@ def fitted(value: ArrayLike | Tensor, slot: Slot) -> Array:
     """The array that is fed for `value`: of the slot's dtype, where that loses nothing that users mean; InputError
     otherwise. Python numbers and float64 arrays become float32, integers any wider kind; floats never become
     integers."""
-    array = value.numpy() if isinstance(value, Tensor) else np.asarray(value)
+    try:
+        array = value.numpy() if isinstance(value, Tensor) else np.asarray(value)
+    except ValueError as error:  # nested lists of several lengths
+        raise InputError(f"What is given for {slot.name!r} is no array: {error}") from error
     wanted = slot.dtype.numpy
     if slot.dtype.is_string:
         array = to_bytes(array) if array.dtype.kind in "SUO" else _wrong_dtype(array, slot)

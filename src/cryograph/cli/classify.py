@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .show import AS_JSON, show
+from .show import AS_JSON, ENGINE, show
 
 LEVELS = "One number, or one for each channel with commas."
 
@@ -20,7 +20,7 @@ LEVELS = "One number, or one for each channel with commas."
 @click.option("--input", "input_name", metavar="TENSOR", help="The tensor that takes pictures.")
 @click.option("--output", "-o", "output_name", metavar="TENSOR", help="The tensor that holds the scores.")
 @click.option("--batch", type=click.IntRange(1), default=16, show_default=True, help="Pictures run at once.")
-@click.option("--engine", default="auto", show_default=True, help="auto, numpy, onnxruntime, openvino or fastest.")
+@ENGINE
 @AS_JSON
 def classify(
     model: str,
@@ -38,12 +38,14 @@ def classify(
 ) -> None:
     """Tell what pictures show.
 
-    MODEL is any model that classifies pictures, IMAGE a JPEG, PNG, GIF, BMP or WebP, or a directory of them. Size,
-    scaling, input and output are found out from the graph where they are not given; what was found out is printed.
+    MODEL is any model that classifies pictures, IMAGE a JPEG, PNG, GIF, BMP, WebP or TIFF, or a directory of them,
+    folders in it included. Labels, size, scaling, input and output are found out where they are not given; what was
+    found out is printed. Pictures that cannot be read are named, and the exit code is 2 then.
     """
-    from ..api.classifier import Classifier, Report
+    from ..api.classifier import Classifier, Report, taken_for_granted
     from ..api.labels import parse_levels, parse_size
     from ..api.pictures import picture_files
+    from ..base.errors import FormatError
 
     classifier = Classifier(
         model,
@@ -55,5 +57,12 @@ def classify(
         output_name,
         engine=engine,
     )
-    found = classifier.classify_all(picture_files(images), top, batch)
-    show(Report(classifier.reasons, tuple(found)), as_json)
+    found = []
+    for one in classifier.each(picture_files(images), top, batch):
+        found.append(one)
+        if not as_json:
+            click.echo(one)
+    show(Report(classifier.reasons, tuple(found)) if as_json else taken_for_granted(classifier.reasons), as_json)
+    bad = [one for one in found if one.error]
+    if bad:
+        raise FormatError(bad[0].error if len(found) == 1 else f"{len(bad)} of {len(found)} pictures cannot be read.")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .show import AS_JSON, counting, show
+from .show import AS_JSON, ENGINE, counting, show
 
 
 @click.command()
@@ -38,7 +38,7 @@ from .show import AS_JSON, counting, show
 @click.option("--std", metavar="LEVELS", help="Pixels are divided by this then.")
 @click.option("--checkpoint", is_flag=True, help="Also write the new layer as variables: .meta and checkpoint.")
 @click.option("--no-cache", is_flag=True, help="Work features out anew, and keep none.")
-@click.option("--engine", default="auto", show_default=True, help="auto, numpy, onnxruntime, openvino or fastest.")
+@ENGINE
 @AS_JSON
 def retrain(model: str, images: str, output: str, checkpoint: bool, as_json: bool, **options: Any) -> None:
     """Retrain a model for other classes of pictures.
@@ -47,8 +47,10 @@ def retrain(model: str, images: str, output: str, checkpoint: bool, as_json: boo
     class. NEW.pb, its labels (NEW_labels.txt) and a picture of what is taken for what (NEW_confusion.png) are written.
     """
     from ..api.retrain_options import arguments
+    from ..api.retraining import check_target
     from ..api.retraining import retrain as train
 
+    check_target(output)
     with counting("pictures") as watch:
         made = train(model, images, watch=watch, **arguments(**options))
     written = made.save(output, checkpoint)

@@ -1,4 +1,4 @@
-"""What verbs share: printing text or JSON, and a bar for work that takes more than a second."""
+"""What verbs share: options, printing text or JSON, and a bar for work that takes more than a second."""
 
 from __future__ import annotations
 
@@ -11,6 +11,9 @@ from typing import Any
 import click
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+ENGINE = click.option(
+    "--engine", default="auto", show_default=True, help="auto, numpy, onnxruntime, openvino, jax or fastest."
+)
 
 
 def show(value: Any, as_json: bool) -> None:

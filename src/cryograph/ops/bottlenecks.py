@@ -37,6 +37,11 @@ def find_bottleneck(document: Document, output: str, name: str | None = None) ->
         tensor, why = product.data_inputs[0].tensor, f"what the last layer {product.name} ({product.op}) takes"
         tensor = _plain(graph, tensor)
     shape = inference.shape(tensor)
+    if shape is not None and len(shape) == 4 and graph.port(tensor).node in _plane_wise(graph):
+        raise InputError(
+            f"{tensor} {show(shape)} has a plane for each feature (data_format NCHW), which is not pooled here; name a"
+            " tensor of (N, F) with bottleneck (--bottleneck)."
+        )
     if shape is None or len(shape) not in (2, 4) or shape[-1] is None:
         raise InputError(
             f"{tensor} has the shape {show(shape)}; features are (N, F), or (N, H, W, F) that are pooled. Name another"
@@ -59,6 +64,15 @@ def layers_behind(graph: Graph, bottleneck: str, stop: Sequence[str]) -> list[st
     return list(dict.fromkeys(found))
 
 
+def _plane_wise(graph: Graph) -> set[str]:
+    """Nodes whose pictures are (N, C, H, W), and those of which they are made."""
+    found: set[str] = set()
+    for node in graph:
+        if node.attr("data_format") == b"NCHW":
+            found |= {node.name, *(port.node for port in node.data_inputs[:1])}
+    return found
+
+
 def _last_product(graph: Graph, name: str) -> Node | None:
     for _ in range(DEPTH):
         node = graph.nodes.get(name)
@@ -68,7 +82,9 @@ def _last_product(graph: Graph, name: str) -> Node | None:
             return node if _constant(graph, node.data_inputs[1].node) is not None else None
         if node.op not in HEAD:
             return None
-        name = node.data_inputs[0].node
+        first, *others = (port.node for port in node.data_inputs)
+        is_sum = node.op in ("Add", "AddV2") and _constant(graph, first) is not None
+        name = others[0] if is_sum and others else first  # biases may come first
     return None
 
 
@@ -85,7 +101,7 @@ def _constant(graph: Graph, name: str) -> str | None:
 
 
 def _plain(graph: Graph, tensor: str) -> str:
-    """The tensor without the dropout of its last layer, which does nothing any more, and without Identity."""
+    """The tensor behind what only passes it on."""
     node = graph.nodes.get(Port.parse(tensor).node)
     while node is not None and node.op == "Identity" and node.data_inputs:
         tensor = node.data_inputs[0].tensor

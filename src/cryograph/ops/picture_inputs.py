@@ -7,6 +7,7 @@ What was found is said in words, so that a user can see what to override.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -42,7 +43,8 @@ class PictureInput:
 
     `tensor` takes it: `encoded` as the bytes of a file, else as pixels (rank 4, or 3 for one picture) of dtype `dtype`.
     `batch` is the fixed number of pictures, None for any, 0 for a tensor that takes one without a batch. `size` is
-    (height, width) in pixels, None for any. Pixels of 0 to 255 become (pixel - mean) / std; `bgr` wants blue first.
+    (height, width) in pixels, None for any. Pixels of 0 to 255 become (pixel - mean) / std; `bgr` wants blue first,
+    `channels_first` a plane for each channel (C, H, W).
     `reasons` say in words where each comes from.
     """
 
@@ -55,6 +57,7 @@ class PictureInput:
     mean: Levels = (0.0,)
     std: Levels = (1.0,)
     bgr: bool = False
+    channels_first: bool = False
     reasons: tuple[str, ...] = ()
 
 
@@ -80,25 +83,66 @@ def find_picture_input(
         raise InputError(f"The dtype of {tensor} is not known; name another tensor as the input.")
     reasons = [f"pictures go into {tensor} ({dtype} {show(shape)}): {why}"]
     if encoded:
+        if size or mean or std:
+            raise InputError(
+                f"{tensor} takes the bytes of files, which the graph scales itself, so that size, mean and std change"
+                " nothing. Leave them out, or name the tensor of pixels behind the decoding with input_name (--input)."
+            )
         batch = 0 if shape == () else shape[0] if shape else None
         reasons.append("it takes the bytes of the file; the graph decodes and scales them itself")
         return PictureInput(tensor, True, batch, None, 3, dtype, reasons=tuple(reasons))
     if shape is not None and len(shape) not in (3, 4):
         raise InputError(f"{tensor} is {dtype} {show(shape)}, which is no picture: rank 3 or 4 was expected.")
     batch = None if shape is None else 0 if len(shape) == 3 else shape[0]
+    planes = shape is not None and _is_planes(shape)
+    if shape is not None and planes:
+        shape = (*shape[:-3], shape[-2], shape[-1], shape[-3])
+        reasons.append("a plane for each channel: by the placeholder")
     channels = 3 if shape is None or shape[-1] is None else shape[-1]
     if channels not in CHANNELS:
         raise InputError(f"{tensor} has {channels} channels, where 1, 3 or 4 make a picture; name another input.")
     network = network_of(graph.nodes)
     low, high, resized = _own_preprocessing(graph, inference, tensor)
-    found = size or _size(shape, network, resized, reasons)
-    scaled = _scaling(dtype, (low, high), network, channels, reasons) if mean is None and std is None else None
-    levels = scaled or (mean or (0.0,), std or (1.0,), False)
-    if size is not None:
+    if size is None:
+        found = _size(shape, network, resized, reasons)
+    else:
+        found = _given_size(size, shape, tensor)
         reasons.append(f"size {size[0]} x {size[1]}: as given")
-    if scaled is None:
+    if mean is None and std is None:
+        levels = _scaling(dtype, (low, high), network, channels, reasons)
+    else:
+        given = _given_levels(mean or (0.0,), std or (1.0,), channels)
         reasons.append("(pixel - mean) / std: as given")
-    return PictureInput(tensor, False, batch, found, channels, dtype, *levels, tuple(reasons))
+        swapped = network is not None and network.bgr and low is None and channels == 3 and dtype.is_floating
+        if network is not None and swapped:
+            reasons.append(f"blue first: usual for {network.name}")
+        levels = (*given, swapped)
+    return PictureInput(tensor, False, batch, found, channels, dtype, *levels, planes, tuple(reasons))
+
+
+def _given_size(size: tuple[int, int], shape: Shape, tensor: str) -> tuple[int, int]:
+    """The size that the caller gave; InputError where the placeholder takes another one only."""
+    if min(size) < 1:
+        raise InputError(f"A picture cannot be {size[0]} x {size[1]} pixels.")
+    for given, side in zip(size, shape[-3:-1] if shape else (), strict=False):
+        if side not in (None, given):
+            raise InputError(
+                f"{tensor} takes pictures of {show(shape)}, not of {size[0]} x {size[1]} pixels; leave the size out."
+            )
+    return size
+
+
+def _given_levels(mean: Levels, std: Levels, channels: int) -> tuple[Levels, Levels]:
+    """The levels that the caller gave; InputError for as many as there are not channels, or what nothing can be
+    divided by."""
+    for name, levels in (("mean", mean), ("std", std)):
+        if len(levels) not in (1, channels):
+            raise InputError(
+                f"{name} has {len(levels)} numbers; one was expected, or one for each of {channels} channels."
+            )
+        if not all(map(math.isfinite, levels)) or (name == "std" and 0 in levels):
+            raise InputError(f"{name} is {_said(levels)}; finite numbers were expected, and none of 0 for std.")
+    return mean, std
 
 
 # --- which tensor
@@ -158,7 +202,12 @@ def _may_be_picture(inference: Inference, tensor: str) -> bool:
         return False
     if shape is None:
         return dtype.is_floating or dtype.name == "uint8"
-    return len(shape) in (3, 4) and shape[-1] in (*CHANNELS, None)
+    return len(shape) in (3, 4) and (shape[-1] in (*CHANNELS, None) or _is_planes(shape))
+
+
+def _is_planes(shape: Sequence[int | None]) -> bool:
+    """Whether a shape is (N, C, H, W), as networks have it that were not made with TensorFlow or for GPUs."""
+    return len(shape) == 4 and shape[1] in (1, 3) and shape[-1] not in (*CHANNELS, None)
 
 
 # --- what the graph does itself

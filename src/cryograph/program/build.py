@@ -227,6 +227,8 @@ def _require_values(draft: Draft, document: Document, state: Sequence[StatePart]
         some = ", ".join(variables[:5]) + (", ..." if len(variables) > 5 else "")
         noun = "a variable that has" if len(variables) == 1 else f"{len(variables)} variables that have"
         beside = f" Beside the graph: {', '.join(document.nearby)}." if document.nearby else ""
-        sentences.append(f"The outputs need {noun} no value: {some}. Give their checkpoint with weights=.{beside}")
+        sentences.append(
+            f"The outputs need {noun} no value: {some}. Give their checkpoint with weights= (--weights).{beside}"
+        )
     sentences += [f"The outputs look something up in {name!r}, {why}." for name, why in sorted(tables.items())]
     raise MissingWeightsError(" ".join(sentences))

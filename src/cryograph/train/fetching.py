@@ -3,6 +3,7 @@ be."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -76,6 +77,8 @@ def nested(fetches: Any, values: Iterator[Any]) -> Any:
         return kind(*made) if hasattr(fetches, "_fields") else tuple(made)
     if isinstance(fetches, Mapping):
         pairs = [(name, nested(item, values)) for name, item in fetches.items()]
+        if isinstance(fetches, defaultdict):
+            return defaultdict(fetches.default_factory, pairs)
         return dict(pairs) if kind is dict else kind(pairs)
     return next(values)
 

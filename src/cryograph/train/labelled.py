@@ -56,7 +56,7 @@ def find_labelled(directory: Path, validation: float = 10, test: float = 10) -> 
     root = os.fspath(directory)
     if not is_dir(root):
         raise FileError(f"{root} is no directory; one with a folder of pictures for each class was expected.")
-    if validation < 0 or test < 0 or validation + test >= 100:
+    if not (validation >= 0 and test >= 0 and validation + test < 100):  # so that it holds for nan, too
         raise InputError(f"{validation:g} % for validation and {test:g} % for the test leave nothing to train on.")
     found: dict[str, list[str]] = {}
     for name in sorted(list_dir(root)):

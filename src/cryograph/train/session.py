@@ -8,6 +8,7 @@ from collections import OrderedDict
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from typing import Any
 
+import numpy as np
 from numpy.typing import ArrayLike
 
 from ..base.errors import InputError, MissingWeightsError
@@ -97,6 +98,7 @@ class Session:
 
     def value(self, name: str) -> Array:
         """The present value of a variable; MissingWeightsError when it has none."""
+        self._check_open()
         variable = self._document.variable(name)
         value: Array | None = self._store.read([variable.name])[0]
         if value is None:
@@ -105,6 +107,7 @@ class Session:
 
     def assign(self, name: str, value: ArrayLike | Tensor) -> None:
         """Gives a variable another value, of its dtype and shape."""
+        self._check_open()
         variable = self._document.variable(name)
         array = fitted(value, Slot(variable.name, variable.name, variable.dtype.base, variable.shape))
         with self._store.writing:
@@ -126,7 +129,8 @@ class Session:
         Older checkpoints of this prefix than the last `max_to_keep` are removed (None keeps all); one is kept for good
         every so many hours.
         """
-        step = int(self.run(global_step)) if isinstance(global_step, str) else global_step
+        self._check_open()
+        step = self._step(global_step) if isinstance(global_step, str) else global_step
         return self._saving.save(prefix, step, max_to_keep, keep_checkpoint_every_n_hours, write_meta_graph)
 
     def restore(self, prefix: Path, partial: bool = False) -> None:
@@ -134,10 +138,12 @@ class Session:
 
         MissingWeightsError when it lacks some; with `partial`, for a graph without a Saver, these stay as they are.
         """
+        self._check_open()
         self._saving.restore(prefix, partial)
 
     def snapshot(self) -> Document:
         """The model with the values of this moment: to freeze, to save, to compile."""
+        self._check_open()
         variables = dict(self._document.variables)
         for name, value in zip(variables, self._store.read(list(variables)), strict=True):
             if value is not None:
@@ -162,6 +168,20 @@ class Session:
 
     def __exit__(self, *_: object) -> None:
         self.close()
+
+    def _check_open(self) -> None:
+        if not self._is_open:
+            raise InputError("The session is closed.")
+
+    def _step(self, name: str) -> int:
+        """The value of the tensor that counts steps."""
+        value = np.asarray(self.run(name))
+        if value.size != 1 or value.dtype.kind not in "iu":
+            raise InputError(
+                f"{name} is {value.dtype} {list(value.shape)}, which is no step; a whole number, or the name of a"
+                " tensor that holds one, was expected."
+            )
+        return int(value.reshape(-1)[0])
 
     def _answers(self, plan: Compiled, feeds: Mapping[Any, Any]) -> list[Array]:
         """Runs, and keeps what was written. The answers may share memory with the state."""
@@ -195,8 +215,7 @@ class Session:
             if found is not None:
                 self._ready.move_to_end((wanted, self._store.empty))
                 return found
-        if not self._is_open:
-            raise InputError("The session is closed.")
+        self._check_open()
         names = [_tensor_of(name) for name in feeds]
         asked = resolved(fetches, self._document.graph)
         makes, nexts = self._iterators.needed(asked, names) if self._iterators.exist else ([], [])

@@ -31,6 +31,10 @@ class HeadSettings:
     seed: int = 0
     patience: int = 30
 
+    def __post_init__(self) -> None:
+        if not 0 < self.learning_rate < np.inf:
+            raise InputError(f"learning_rate is {self.learning_rate:g}; a number above 0 was expected.")
+
 
 @dataclass(frozen=True, slots=True)
 class Epoch:
@@ -70,12 +74,13 @@ def fit_head(
     """
     if not len(features):
         raise InputError("There are no pictures to train on.")
-    x = np.asarray(features, np.float64)
-    if not np.isfinite(x).all():
+    if not np.isfinite(features).all():
         raise InputError("The network gives features that are not finite, on which nothing can be trained.")
+    x = np.array(features, np.float64)  # the one copy that is made: there may be hundreds of thousands of rows
     centre, spread = x.mean(0), x.std(0)
     scale = 1 / np.where(spread > 0, spread, 1)
-    x = (x - centre) * scale
+    x -= centre
+    x *= scale
     seen, known = (x, labels) if validation is None or not len(validation[0]) else validation
     if seen is not x:
         seen = (np.asarray(seen, np.float64) - centre) * scale

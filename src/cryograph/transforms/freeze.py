@@ -99,7 +99,7 @@ def _require_values(document: Document, variables: dict[str, Variable]) -> None:
         beside = f" Beside the graph: {', '.join(document.nearby)}." if document.nearby else ""
         raise MissingWeightsError(
             f"The outputs need {len(empty)} variables that have no value: {some(empty)}. "
-            f"Give their checkpoint with weights=.{beside}"
+            f"Give their checkpoint with weights= (--weights).{beside}"
         )
 
 

@@ -83,8 +83,10 @@ def sparse_cross_entropy(g: Builder, step: Step, features: Value, labels: Value)
     classes = features.size(1) if features.rank == 2 else None
     if classes is None or labels.rank != 1:
         raise Refusal(f"{step.op} has a form in ONNX for a known number of classes")
-    ids = g.const(np.arange(classes)[None], labels.dtype)
-    hot = g.binary("Equal", g.unsqueeze(labels, [1]), ids, BOOL)
+    ids = g.const(np.arange(classes), labels.dtype)
+    beyond = g.where(g.binary("Less", labels, g.like(0, labels), BOOL), g.like(classes, labels), labels, labels.shape)
+    checked = g.op("Gather", ids, beyond, axis=0, dtype=labels.dtype, shape=labels.shape)  # fails for labels beyond
+    hot = g.binary("Equal", g.unsqueeze(checked, [1]), g.unsqueeze(ids, [0]), BOOL)
     numbers = g.cast(hot, features.dtype)
     return _cross_entropy(g, step, features, Value(numbers.name, numbers.dtype, features.shape))
 
