@@ -211,6 +211,38 @@ def test_a_network_without_a_last_layer_is_not_guessed() -> None:
         find_bottleneck(network(), "old/chances:0", "old/biases")
 
 
+def test_last_layers_of_other_forms() -> None:
+    """Classes that are pooled behind a convolution, weights in parts, and biases that come first."""
+    pooled = document_of(
+        placeholder("x", (None, 8, 8, 3)),
+        const("w", np.ones((1, 1, 3, 5), np.float32)),
+        node("conv", "Conv2D", "x", "w", T=FLOAT32, strides=[1] * 4, padding=b"SAME"),
+        ints("axes", [1, 2]),
+        node("mean", "Mean", "conv", "axes", T=FLOAT32, Tidx=INT32, keep_dims=False),
+        node("y", "Softmax", "mean", T=FLOAT32),
+    )
+    assert find_bottleneck(pooled, "y:0")[:3] == ("x:0", 4, 3)
+    with pytest.raises(InputError, match="No last layer"):
+        find_bottleneck(pooled, "mean:0")  # without a softmax it may be features that are pooled
+    parts = document_of(
+        placeholder("x", (None, 6)),
+        *(const(f"part_{i}", np.ones((3, 5), np.float32)) for i in range(2)),
+        ints("axis", 0),
+        node("w", "ConcatV2", "part_0", "part_1", "axis", T=FLOAT32, Tidx=INT32, N=2),
+        node("product", "MatMul", "x", "w", T=FLOAT32),
+        const("biases", np.zeros(5, np.float32)),
+        node("y", "AddV2", "biases", "product", T=FLOAT32),
+    )
+    assert find_bottleneck(parts, "y:0")[:3] == ("x:0", 2, 6)
+    planes = document_of(
+        placeholder("x", (None, 3, 8, 8)),
+        const("w", np.ones((1, 1, 3, 5), np.float32)),
+        node("y", "Conv2D", "x", "w", T=FLOAT32, strides=[1] * 4, padding=b"SAME", data_format=b"NCHW"),
+    )
+    with pytest.raises(InputError, match="has a plane for each feature"):
+        find_bottleneck(planes, "y:0")
+
+
 def test_a_head_is_softmax_regression() -> None:
     """At its end there is nothing to be gained: the gradient is small."""
     rng = np.random.default_rng(0)

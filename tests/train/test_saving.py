@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 
 import cryograph as cg
 from cryograph.base.dtypes import FLOAT32, STRING
-from cryograph.base.errors import InputError, MissingWeightsError, RefusedError
+from cryograph.base.errors import FileError, InputError, MissingWeightsError, RefusedError
 from cryograph.formats.state import read_state
+from cryograph.train import saving
 from tests.support.small_graphs import const, document_of, node, placeholder
 
 DEMO = Path(cg.__file__).parent / "data" / "demo"
@@ -58,6 +60,45 @@ def test_a_graph_without_a_saver_is_saved_by_its_variables(bare: cg.Model, tmp_p
         with pytest.raises(MissingWeightsError, match="has no values for conv1/weights"):
             s.restore(tmp_path / "less")
         s.restore(tmp_path / "less", partial=True)
+
+
+def test_what_a_checkpoint_lacks_stays_as_it_is(saved: cg.Session, tmp_path: Path) -> None:
+    held = dict(cg.Checkpoint(saved.save(tmp_path / "model")))
+    before = saved.value("final/weights")
+    cg.save_checkpoint(tmp_path / "less", {"global_step": np.int64(77), "conv1/biases": held["conv1/biases"]})
+    with pytest.raises(MissingWeightsError, match="which the graph's saver restores"):
+        saved.restore(tmp_path / "less")
+    saved.restore(tmp_path / "less", partial=True)
+    assert saved.run("global_step") == 77
+    assert np.array_equal(saved.value("final/weights"), before)
+
+
+def test_a_model_without_variables_has_nothing_to_restore(saved: cg.Session, tmp_path: Path) -> None:
+    path = saved.save(tmp_path / "model")
+    frozen = cg.load(f"{path}.meta").freeze("probabilities")
+    with frozen.session() as s, pytest.raises(InputError, match=r"nothing to restore from .*: the model has no"):
+        s.restore(path)
+
+
+def test_half_a_checkpoint_is_not_left(saved: cg.Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(document: object, path: str) -> None:
+        raise FileError(f"Cannot write {path}: the disk is full.")
+
+    saved.save(tmp_path / "model", 1)
+    before = sorted(path.name for path in tmp_path.iterdir())
+    monkeypatch.setattr(saving, "write_metagraph", full)
+    with pytest.raises(FileError, match="the disk is full"):
+        saved.save(tmp_path / "model", 2)
+    assert sorted(path.name for path in tmp_path.iterdir()) == before
+
+
+def test_threads_save_one_after_the_other(saved: cg.Session, tmp_path: Path) -> None:
+    def save(step: int) -> None:
+        saved.save(tmp_path / "model", step, max_to_keep=2, write_meta_graph=False)
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(save, range(1, 13)))
+    assert len(list(tmp_path.glob("model-*.index"))) == 2
 
 
 def test_the_last_few_are_kept(saved: cg.Session, tmp_path: Path) -> None:

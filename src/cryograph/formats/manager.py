@@ -7,6 +7,7 @@ them. So whenever the process dies, a whole checkpoint is found, and what is lef
 
 from __future__ import annotations
 
+import contextlib
 import os
 import re
 import time
@@ -17,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike
 
-from ..base.errors import FormatError, InputError
+from ..base.errors import Error, FormatError, InputError
 from ..base.files import Path, is_file, is_remote, join, list_dir, make_dir, modified_time, remove_file
 from ..base.tensors import Array, Tensor, tensor_like
 from ..wire import messages as pb
@@ -107,11 +108,19 @@ class CheckpointManager:
             name: _snapshot(value) if self._background else tensor_like(value) for name, value in tensors.items()
         }
 
+        is_new = not is_file(f"{prefix}.index")
+
         def write() -> None:
-            save_checkpoint(prefix, snapshot, shards=shards, object_graph=object_graph, slices=slices)
-            if meta is not None:
-                meta(f"{prefix}.meta")
-            self._note(prefix)
+            try:
+                save_checkpoint(prefix, snapshot, shards=shards, object_graph=object_graph, slices=slices)
+                if meta is not None:
+                    meta(f"{prefix}.meta")
+                self._note(prefix)
+            except BaseException:
+                if is_new:  # a full disk: half of a checkpoint would take what is left of it
+                    with contextlib.suppress(Error):
+                        self._remove(prefix)
+                raise
 
         if not self._background:
             write()

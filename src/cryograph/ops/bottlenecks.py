@@ -11,11 +11,15 @@ from ..graph.graph import Graph
 from ..graph.node import Node, Port
 from ..graph.walks import ancestors
 from .inference import infer
+from .ranking import INPUT_OPS
 
 HEAD = frozenset(
     {"Softmax", "LogSoftmax", "Sigmoid", "Identity", "BiasAdd", "Add", "AddV2", "Reshape", "Squeeze", "ArgMax", "Cast"}
 )
 """Ops between the last layer's product and the answer."""
+POOLS = frozenset({"Mean", "AvgPool", "MaxPool", "Relu", "Relu6"})
+"""Ops between a last convolution and its softmax, where the classes are pooled and not the features."""
+CHANCES = frozenset({"Softmax", "LogSoftmax", "Sigmoid"})
 PRODUCTS = frozenset({"MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Conv2D"})
 DEPTH = 16
 
@@ -74,18 +78,28 @@ def _plane_wise(graph: Graph) -> set[str]:
 
 
 def _last_product(graph: Graph, name: str) -> Node | None:
+    passed = HEAD
     for _ in range(DEPTH):
         node = graph.nodes.get(name)
         if node is None or not node.data_inputs:
             return None
         if node.op in PRODUCTS:
-            return node if _constant(graph, node.data_inputs[1].node) is not None else None
-        if node.op not in HEAD:
+            return node if _is_constant(graph, node.data_inputs[1].node) else None
+        if node.op not in passed:
             return None
+        passed = passed | POOLS if node.op in CHANCES else passed
         first, *others = (port.node for port in node.data_inputs)
-        is_sum = node.op in ("Add", "AddV2") and _constant(graph, first) is not None
+        is_sum = node.op in ("Add", "AddV2") and _is_constant(graph, first)
         name = others[0] if is_sum and others else first  # biases may come first
     return None
+
+
+def _is_constant(graph: Graph, name: str) -> bool:
+    """Whether a node is made of constants alone, as joined parts of weights are, or weights that are quantised."""
+    needed = [graph.nodes.get(node) for node in ancestors(graph, [name])]
+    return all(
+        node is not None and (node.op == "Const" or (node.data_inputs and node.op not in INPUT_OPS)) for node in needed
+    )
 
 
 def _constant(graph: Graph, name: str) -> str | None:

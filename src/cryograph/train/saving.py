@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import dataclasses
 import os
+import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -62,12 +63,20 @@ class Saving:
         self._run = run
         self._read = read
         self._saver: list[Entry] | None = None
+        self._turn = threading.Lock()
         self._managers: dict[tuple[object, ...], CheckpointManager] = {}
 
     def save(
         self, prefix: Path, global_step: int | None, max_to_keep: int | None, every_hours: float | None, meta: bool
     ) -> str:
-        """Writes a checkpoint, its `.meta` and the `checkpoint` file, and removes what is too old."""
+        """Writes a checkpoint, its `.meta` and the `checkpoint` file, and removes what is too old. Calls from several
+        threads come one after the other."""
+        with self._turn:
+            return self._save(prefix, global_step, max_to_keep, every_hours, meta)
+
+    def _save(
+        self, prefix: Path, global_step: int | None, max_to_keep: int | None, every_hours: float | None, meta: bool
+    ) -> str:
         directory, name = os.path.split(os.fspath(prefix))
         if not name:
             raise InputError(f"{os.fspath(prefix)!r} names a directory; a prefix in it was expected.")
@@ -97,7 +106,14 @@ class Saving:
         """Gives variables, and whatever else is saved, the values of a checkpoint."""
         checkpoint = Checkpoint(prefix)
         operation = Port.parse(self._document.meta.saver_def.restore_op_name).node
-        feeds = restored_by(self._document, operation, checkpoint)
+        try:
+            feeds = restored_by(self._document, operation, checkpoint)
+        except MissingWeightsError:
+            if not partial:
+                raise
+            feeds = {}  # its operation would want all of them
+        if not feeds and not self._document.variables:
+            raise InputError(f"There is nothing to restore from {checkpoint.prefix}: the model has no variables.")
         if feeds:
             self._run(f"^{operation}", feeds)
             return

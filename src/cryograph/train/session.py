@@ -136,7 +136,8 @@ class Session:
     def restore(self, prefix: Path, partial: bool = False) -> None:
         """Takes the values of a checkpoint, whoever wrote it, as TensorFlow's Saver of this graph would.
 
-        MissingWeightsError when it lacks some; with `partial`, for a graph without a Saver, these stay as they are.
+        MissingWeightsError when it lacks some; with `partial` these stay as they are. InputError when it has none of
+        them, or the model has no variables.
         """
         self._check_open()
         self._saving.restore(prefix, partial)
