@@ -5,6 +5,7 @@ Source: cudnn_rnn_ops.cc, and Keras's layers, which compute the same on processo
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,7 +29,57 @@ class Weights:
     back_bias: Array
 
 
-def weights_of(layout: Layout, matrices: list[Array], biases: list[Array], number: int) -> Weights:
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """What one turn computed: the place in time, which sequences are not over, the states before, the gates."""
+
+    at: int
+    inside: Array
+    h: Array
+    c: Array
+    gates: tuple[Array, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layers:
+    """What is run: sequences (T, N, inputs), their lengths, and a state and weights for each layer and direction."""
+
+    mode: bytes
+    layout: Layout
+    x: Array
+    lengths: Array
+    h: Array
+    c: Array
+    weights: list[Weights]
+
+
+def layers_of(
+    x: Array, h: Array, c: Array, params: Array, lengths: Array | None, how: dict[str, Any], time_major: bool
+) -> Layers:
+    """Of an op's inputs, in the precision that they are computed in; RunError when they do not fit each other."""
+    mode = how["rnn_mode"]
+    if x.ndim != 3 or h.ndim != 3:
+        raise RunError(f"sequences of {list(x.shape)} and states of {list(h.shape)} were given")
+    x, h, c = (turned(wide(part), time_major) for part in (x, h, c))
+    layers, odd = divmod(h.shape[0], 2 if how["direction"] == b"bidirectional" else 1)
+    layout = layout_of(layers, h.shape[2], x.shape[2], mode, how["input_mode"], how["direction"], how["num_proj"])
+    if odd or h.shape[1] != x.shape[1] or (mode == b"lstm" and c.shape != h.shape):
+        raise RunError(f"states of {list(h.shape)} and {list(c.shape)} do not go with {list(x.shape)}")
+    if lengths is None:
+        lengths = np.full(x.shape[1], len(x))
+    if lengths.shape != x.shape[1:2] or (lengths.size and (lengths.min() < 0 or lengths.max() > len(x))):
+        raise RunError(f"the lengths {lengths.tolist()[:20]} do not fit sequences of {list(x.shape)}")
+    matrices, biases = layout.split(wide(params))
+    weights = [_weights(layout, matrices, biases, number) for number in range(len(h))]
+    return Layers(mode, layout, x, lengths, h, c if mode == b"lstm" else np.zeros_like(h), weights)
+
+
+def turned(part: Array, time_major: bool) -> Array:
+    """With the time, or the number of the state, first; and back. What is no sequence or state stays."""
+    return part if time_major or part.ndim != 3 else part.swapaxes(0, 1)
+
+
+def _weights(layout: Layout, matrices: list[Array], biases: list[Array], number: int) -> Weights:
     count, first = layout.gates, 2 * layout.gates * number
     middle, end = first + count, first + 2 * count
     return Weights(
@@ -39,82 +90,41 @@ def weights_of(layout: Layout, matrices: list[Array], biases: list[Array], numbe
     )
 
 
-def _turn(mode: bytes, units: int, into: Array, back: Array, h: Array, c: Array) -> tuple[Array, Array]:
-    """The states after one turn: `into` of what comes in, `back` of the state, biases added to both."""
+def _turn(mode: bytes, into: Array, back: Array, h: Array, c: Array) -> tuple[Array, Array, tuple[Array, ...]]:
+    """The states after one turn, and its gates: `into` of what comes in, `back` of the state, biases added to both."""
     if mode == b"lstm":
         i, f, g, o = np.split(into + back, 4, -1)
-        c = sigmoid(np, f) * c + sigmoid(np, i) * np.tanh(g)
-        return sigmoid(np, o) * np.tanh(c), c
+        i, f, g, o = sigmoid(np, i), sigmoid(np, f), np.tanh(g), sigmoid(np, o)
+        c = f * c + i * g
+        end = np.tanh(c)
+        return o * end, c, (i, f, g, o, end)
     if mode == b"gru":
-        r, u = np.split(sigmoid(np, into[:, : 2 * units] + back[:, : 2 * units]), 2, -1)
-        g = np.tanh(into[:, 2 * units :] + r * back[:, 2 * units :])
-        return (1 - u) * g + u * h, c
+        inner = 2 * h.shape[-1]
+        r, u = np.split(sigmoid(np, into[:, :inner] + back[:, :inner]), 2, -1)
+        hidden = back[:, inner:]
+        g = np.tanh(into[:, inner:] + r * hidden)
+        return (1 - u) * g + u * h, c, (r, u, g, hidden)
     total = into + back
-    return np.tanh(total) if mode == b"rnn_tanh" else np.maximum(total, 0), c
+    h = np.tanh(total) if mode == b"rnn_tanh" else np.maximum(total, 0)
+    return h, c, (h,)
 
 
-def _along(
-    mode: bytes, x: Array, h: Array, c: Array, weights: Weights, lengths: Array, backward: bool
-) -> tuple[Array, Array, Array]:
-    """(T, N, units), zeros behind each sequence, and the states at its end (backward: at its start)."""
+def along(held: Layers, number: int, x: Array, turns: list[Turn] | None = None) -> tuple[Array, Array, Array]:
+    """One layer in one direction: (T, N, units), zeros behind each sequence, and the states at its end (backward: at
+    its start). `turns` are added to, where they are asked for."""
+    weights, h, c = held.weights[number], held.h[number], held.c[number]
     into = x @ weights.into + weights.into_bias
     out = np.zeros((*x.shape[:2], h.shape[-1]), x.dtype)
-    for step in range(len(x)):
-        turn = len(x) - 1 - step if backward else step
-        inside = (turn < lengths)[:, None]
+    backward = number % held.layout.directions == 1
+    for at in range(len(x) - 1, -1, -1) if backward else range(len(x)):
+        inside = (at < held.lengths)[:, None]
         back = h @ weights.back + weights.back_bias
-        new_h, new_c = _turn(mode, h.shape[-1], into[turn], back, h, c)
+        new_h, new_c, gates = _turn(held.mode, into[at], back, h, c)
+        if turns is not None:
+            turns.append(Turn(at, inside, h, c, gates))
         h, c = np.where(inside, new_h, h), np.where(inside, new_c, c)
-        out[turn] = np.where(inside, new_h, 0)
+        out[at] = np.where(inside, new_h, 0)
     return out, h, c
-
-
-def _run(
-    ctx: Context,
-    x: Array,
-    h: Array,
-    c: Array,
-    params: Array,
-    lengths: Array | None,
-    how: dict[str, Any],
-    time_major: bool = True,
-) -> tuple[Array, ...]:
-    mode = how["rnn_mode"]
-    if x.ndim != 3 or h.ndim != 3:
-        raise RunError(f"sequences of {list(x.shape)} and states of {list(h.shape)} were given")
-    if how["is_training"] and how["dropout"]:
-        raise UnsupportedError(f"training with a dropout of {how['dropout']} is not supported")
-    if not time_major:
-        x, h = x.swapaxes(0, 1), h.swapaxes(0, 1)
-        c = c.swapaxes(0, 1) if c.ndim == 3 else c
-    both = 2 if how["direction"] == b"bidirectional" else 1
-    layers, odd = divmod(h.shape[0], both)
-    layout = layout_of(layers, h.shape[2], x.shape[2], mode, how["input_mode"], how["direction"], how["num_proj"])
-    if odd or h.shape[1] != x.shape[1] or (mode == b"lstm" and c.shape != h.shape):
-        raise RunError(f"states of {list(h.shape)} and {list(c.shape)} do not go with {list(x.shape)}")
-    if lengths is None:
-        lengths = np.full(x.shape[1], len(x))
-    if lengths.shape != x.shape[1:2] or (lengths.size and (lengths.min() < 0 or lengths.max() > len(x))):
-        raise RunError(f"the lengths {lengths.tolist()[:20]} do not fit sequences of {list(x.shape)}")
-    matrices, biases = layout.split(wide(params))
-    values, ends_h, ends_c = wide(x), [], []
-    states, cells = wide(h), wide(c) if mode == b"lstm" else np.zeros_like(wide(h))
-    for layer in range(layers):
-        made = []
-        for side in range(both):
-            number = layer * both + side
-            weights = weights_of(layout, matrices, biases, number)
-            out, h_end, c_end = _along(mode, values, states[number], cells[number], weights, lengths, side == 1)
-            made.append(out)
-            ends_h.append(h_end)
-            ends_c.append(c_end)
-        values = np.concatenate(made, -1)
-    end_h, end_c = np.stack(ends_h), np.stack(ends_c)
-    if not time_major:
-        values, end_h, end_c = values.swapaxes(0, 1), end_h.swapaxes(0, 1), end_c.swapaxes(0, 1)
-    kind = ctx.dtype
-    no_cells = np.zeros((), kind)
-    return values.astype(kind), end_h.astype(kind), end_c.astype(kind) if mode == b"lstm" else no_cells
 
 
 def _rnn(
@@ -123,29 +133,7 @@ def _rnn(
     h: Array,
     c: Array,
     params: Array,
-    *,
-    rnn_mode: bytes = b"lstm",
-    input_mode: bytes = b"linear_input",
-    direction: bytes = b"unidirectional",
-    dropout: float = 0.0,
-    seed: int = 0,
-    seed2: int = 0,
-    is_training: bool = True,
-) -> tuple[Array, ...]:
-    """The results, the states at the end, and nothing of what cuDNN keeps for the way back."""
-    how = {"rnn_mode": rnn_mode, "input_mode": input_mode, "direction": direction, "dropout": dropout,
-           "is_training": is_training, "num_proj": 0}  # fmt: skip
-    made = _run(ctx, x, h, c, params, None, how)
-    return (*made, np.zeros(0, ctx.dtype), np.zeros(0, np.int8))[: len(ctx.output_dtypes)]
-
-
-def _rnn_v3(
-    ctx: Context,
-    x: Array,
-    h: Array,
-    c: Array,
-    params: Array,
-    sequence_lengths: Array,
+    sequence_lengths: Array | None = None,
     *,
     rnn_mode: bytes = b"lstm",
     input_mode: bytes = b"linear_input",
@@ -157,83 +145,81 @@ def _rnn_v3(
     is_training: bool = True,
     time_major: bool = True,
 ) -> tuple[Array, ...]:
-    """The same for sequences of lengths of their own, behind which there are zeros."""
-    how = {"rnn_mode": rnn_mode, "input_mode": input_mode, "direction": direction, "dropout": dropout,
-           "is_training": is_training, "num_proj": num_proj}  # fmt: skip
-    made = _run(ctx, x, h, c, params, sequence_lengths, how, time_major)
-    return (*made, np.zeros(0, ctx.dtype), np.zeros(0, np.int8))
+    """The results, the states at the end, and nothing of what cuDNN keeps for the way back. Sequences may have lengths
+    of their own, behind which there are zeros."""
+    if is_training and dropout:
+        raise UnsupportedError(f"training with a dropout of {dropout} is not supported")
+    how = {"rnn_mode": rnn_mode, "input_mode": input_mode, "direction": direction, "num_proj": num_proj}
+    held = layers_of(x, h, c, params, sequence_lengths, how, time_major)
+    values, ends = held.x, []
+    for layer in range(held.layout.layers):
+        first = layer * held.layout.directions
+        made = [along(held, first + side, values) for side in range(held.layout.directions)]
+        ends += made
+        values = np.concatenate([out for out, _, _ in made], -1)
+    end_h, end_c = (np.stack([end[at] for end in ends]) for at in (1, 2))
+    kind = ctx.dtype
+    given = [turned(part, time_major).astype(kind) for part in (values, end_h, end_c)]
+    if rnn_mode != b"lstm":
+        given[2] = np.zeros((), kind)
+    return (*given, np.zeros(0, kind), np.zeros(0, np.int8))[: len(ctx.output_dtypes)]
 
 
-def _params_size(
-    ctx: Context,
-    layers: Array,
-    units: Array,
-    inputs: Array,
-    *,
-    rnn_mode: bytes = b"lstm",
-    input_mode: bytes = b"linear_input",
-    direction: bytes = b"unidirectional",
-    dropout: float = 0.0,
-    seed: int = 0,
-    seed2: int = 0,
-    num_proj: int = 0,
-) -> Array:
-    layout = layout_of(int(layers), int(units), int(inputs), rnn_mode, input_mode, direction, num_proj)
+# --- the buffer of weights
+
+
+def _on_layout(made: Callable[..., Any]) -> Rule:
+    """The rule of an op that is told how many layers there are, of how many units, for how many inputs."""
+
+    def rule(
+        ctx: Context,
+        layers: Array,
+        units: Array,
+        inputs: Array,
+        *parts: Array,
+        rnn_mode: bytes = b"lstm",
+        input_mode: bytes = b"linear_input",
+        direction: bytes = b"unidirectional",
+        dropout: float = 0.0,
+        seed: int = 0,
+        seed2: int = 0,
+        num_proj: int = 0,
+    ) -> Any:
+        layout = layout_of(int(layers), int(units), int(inputs), rnn_mode, input_mode, direction, num_proj)
+        return made(ctx, layout, *parts)
+
+    return rule
+
+
+def _size(ctx: Context, layout: Layout) -> Array:
     return np.array([layout.size], ctx.dtype)
 
 
-def _to_params(
-    ctx: Context,
-    layers: Array,
-    units: Array,
-    inputs: Array,
-    *parts: Array,
-    rnn_mode: bytes = b"lstm",
-    input_mode: bytes = b"linear_input",
-    direction: bytes = b"unidirectional",
-    dropout: float = 0.0,
-    seed: int = 0,
-    seed2: int = 0,
-    num_proj: int = 0,
-) -> Array:
+def _to_params(ctx: Context, layout: Layout, *parts: Array) -> Array:
     """Matrices and biases as one buffer."""
-    layout = layout_of(int(layers), int(units), int(inputs), rnn_mode, input_mode, direction, num_proj)
     shapes: list[tuple[int, ...]] = [*layout.shapes, *[(layout.units,)] * len(layout.shapes)]
     if [part.size for part in parts] != [int(np.prod(shape)) for shape in shapes]:
         raise RunError(f"weights of {[list(part.shape) for part in parts]} were given, not of {shapes}")
     return np.concatenate([part.reshape(-1) for part in parts])
 
 
-def _to_canonical(
-    ctx: Context,
-    layers: Array,
-    units: Array,
-    inputs: Array,
-    params: Array,
-    *,
-    rnn_mode: bytes = b"lstm",
-    input_mode: bytes = b"linear_input",
-    direction: bytes = b"unidirectional",
-    dropout: float = 0.0,
-    seed: int = 0,
-    seed2: int = 0,
-    num_proj: int = 0,
-) -> tuple[Array, ...]:
+def _to_canonical(ctx: Context, layout: Layout, params: Array) -> tuple[Array, ...]:
     """A buffer as matrices and biases."""
-    layout = layout_of(int(layers), int(units), int(inputs), rnn_mode, input_mode, direction, num_proj)
     matrices, biases = layout.split(params)
     if len(ctx.output_dtypes) != 2 * len(matrices):
         raise RunError(f"{len(ctx.output_dtypes) // 2} matrices were asked for, and there are {len(matrices)}")
     return (*matrices, *biases)
 
 
+_PACKED, _UNPACKED = _on_layout(_to_params), _on_layout(_to_canonical)
+
 RULES: dict[str, Rule] = {
     "CudnnRNN": _rnn,
-    "CudnnRNNCanonicalToParams": _to_params,
-    "CudnnRNNCanonicalToParamsV2": _to_params,
-    "CudnnRNNParamsSize": _params_size,
-    "CudnnRNNParamsToCanonical": _to_canonical,
-    "CudnnRNNParamsToCanonicalV2": _to_canonical,
+    "CudnnRNNCanonicalToParams": _PACKED,
+    "CudnnRNNCanonicalToParamsV2": _PACKED,
+    "CudnnRNNParamsSize": _on_layout(_size),
+    "CudnnRNNParamsToCanonical": _UNPACKED,
+    "CudnnRNNParamsToCanonicalV2": _UNPACKED,
     "CudnnRNNV2": _rnn,
-    "CudnnRNNV3": _rnn_v3,
+    "CudnnRNNV3": _rnn,
 }
