@@ -96,10 +96,21 @@ def test_every_family_is_listed_once_and_no_op_twice() -> None:
     assert len(listed) == len(set(listed)) == len(RULES)
 
 
+def test_own_rules_come_first() -> None:
+    both = rules.RulesOver({"Add": len, "Mine": len})  # type: ignore[dict-item]
+    assert both["Add"] is both["Mine"] is len
+    assert both["Mul"] is RULES["Mul"]
+    assert both.keys() == RULES.keys() | {"Mine"}
+    assert len(both) == len(RULES) + 1
+    assert both.get("NoSuchOp") is None
+
+
 def test_families_are_imported_when_they_are_needed() -> None:
     code = (
         "import sys; from cryograph.engines.numpy.rules import RULES\n"
         "assert 'Add' in RULES and 'cryograph.engines.numpy.ctc' not in sys.modules\n"
+        "from cryograph.engines.numpy.engine import Numpy; Numpy({'Mine': len}).missing\n"
+        "assert 'cryograph.engines.numpy.ctc' not in sys.modules\n"
         "assert 'NoSuchOp' not in RULES and 'cryograph.engines.numpy.ctc' in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -18,7 +18,7 @@ from ...ops.signatures import output_types, signature
 from ...program.program import Program, Spec, Step
 from ..engine import Runner, Unsupported
 from .context import Context, Rule, parameters
-from .rules import RULES
+from .rules import RULES, RulesOver
 
 # Attributes that say how TensorFlow should run a step, not what it computes.
 NO_MEANING = frozenset(
@@ -44,7 +44,7 @@ class Numpy:
     name = "numpy"
 
     def __init__(self, rules: Mapping[str, Rule] | None = None) -> None:
-        self._rules: Mapping[str, Rule] = {**RULES, **rules} if rules else RULES
+        self._rules: Mapping[str, Rule] = RulesOver(rules) if rules else RULES
 
     def missing(self, program: Program) -> list[Unsupported]:
         """The steps that no rule can take, bodies included."""

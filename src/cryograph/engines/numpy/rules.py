@@ -139,6 +139,23 @@ class _Rules(Mapping[str, Rule]):
         return sum(1 for _ in self)
 
 
+class RulesOver(Mapping[str, Rule]):
+    """`own` rules, and those of the reference engine for every other op, which are imported as they are needed."""
+
+    def __init__(self, own: Mapping[str, Rule]) -> None:
+        self._own = own
+
+    def __getitem__(self, op: str) -> Rule:
+        return self._own[op] if op in self._own else RULES[op]
+
+    def __iter__(self) -> Iterator[str]:
+        yield from self._own
+        yield from (op for op in RULES if op not in self._own)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
 def family(name: str) -> ModuleType:
     """The file of a family, imported."""
     return import_module(f".{name}", __package__)
