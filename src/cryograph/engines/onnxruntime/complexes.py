@@ -1,15 +1,9 @@
-"""Lowerings of ops on complex numbers, which ONNX Runtime does not have: they are pairs of floats (`values.PARTS`).
+"""Complex numbers, which ONNX Runtime does not have, as pairs of floats (`values.PARTS`): formulas in their two parts.
 
-1. What only hands values on is lowered as ever (`WHOLE`).
-2. What moves elements, adds them or sums them up is the same on pairs, once the axes, sizes and positions that it is
-   given leave out the last dimension (`MOVED`).
-3. Mathematics has formulas in the two parts (`FORMULAS`).
+`pairing.py` tells which lowerings take pairs as they are.
 """
 
 from __future__ import annotations
-
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +11,6 @@ from ...base.dtypes import BOOL, FLOAT32, FLOAT64, DType
 from ...base.shapes import is_known
 from ...base.tensors import Tensor
 from ...program.program import Step
-from ...program.scans import SCAN
 from .bits import recast
 from .builder import Builder, Lowering, Table, broadcast
 from .elementwise import atan2
@@ -74,7 +67,7 @@ def times(g: Builder, a: tuple[Value, Value], b: tuple[Value, Value], op: str = 
     return real, imag
 
 
-# --- 3. formulas
+# --- formulas
 
 
 def complex_(g: Builder, step: Step, real: Value, imag: Value, *, Tout: DType = COMPLEX64) -> Value:
@@ -238,36 +231,8 @@ def sqrt(g: Builder, step: Step, x: Value) -> Value:
     )
 
 
-def mat_mul(
-    g: Builder,
-    step: Step,
-    x: Value,
-    y: Value,
-    *,
-    transpose_a: bool = False,
-    transpose_b: bool = False,
-    grad_a: bool = False,
-    grad_b: bool = False,
-) -> Value:
-    return _product(g, x, y, (transpose_a, False), (transpose_b, False))
-
-
-def batch_mat_mul(
-    g: Builder,
-    step: Step,
-    x: Value,
-    y: Value,
-    *,
-    adj_x: bool = False,
-    adj_y: bool = False,
-    grad_x: bool = False,
-    grad_y: bool = False,
-) -> Value:
-    return _product(g, x, y, (adj_x, adj_x), (adj_y, adj_y))
-
-
-def _product(g: Builder, x: Value, y: Value, turn_x: tuple[bool, bool], turn_y: tuple[bool, bool]) -> Value:
-    """Whether each is transposed, and conjugate."""
+def product(g: Builder, x: Value, y: Value, turn_x: tuple[bool, bool], turn_y: tuple[bool, bool]) -> Value:
+    """A product of matrices, each of which may be transposed, and conjugate."""
     factors = []
     for value, (turned, conjugate) in ((x, turn_x), (y, turn_y)):
         real, imag = parts(g, value)
@@ -310,187 +275,8 @@ def bitcast(g: Builder, step: Step, x: Value, *, type: DType) -> Value:
     raise Refusal(f"a Bitcast from {x.dtype} to {type} has no form in ONNX")
 
 
-# --- 2. what moves elements
-
-Moved = tuple[Sequence[Value], dict[str, Any]]
-"""Inputs and attributes for pairs."""
-
-Move = Callable[[Builder, Sequence[Value], dict[str, Any]], Moved]
-
-
-def _as_pairs(inputs: Sequence[Value]) -> list[Value]:
-    return [pairs(x) for x in inputs]
-
-
-def _plain(g: Builder, inputs: Sequence[Value], attrs: dict[str, Any]) -> Moved:
-    return _as_pairs(inputs), attrs
-
-
-def _one(inputs: Sequence[Value]) -> Value:
-    """The first input that holds complex numbers."""
-    return next(x for x in inputs if x.dtype in PARTS)
-
-
-def _axes_at(place: int, more: int = 0) -> Move:
-    """Axes in an input, counted from the front."""
-
-    def move(g: Builder, inputs: Sequence[Value], attrs: dict[str, Any]) -> Moved:
-        made = _as_pairs(inputs)
-        axis = inputs[place]
-        found = g.axes(axis, _one(inputs).rank + more)
-        made[place] = g.const(np.reshape(found, axis.shape or ()), axis.dtype)
-        return made, attrs
-
-    return move
-
-
-def _axis_attr(name: str, more: int = 0) -> Move:
-    def move(g: Builder, inputs: Sequence[Value], attrs: dict[str, Any]) -> Moved:
-        given = attrs.get(name, [] if name == "squeeze_dims" else 0)
-        rank = _one(inputs).rank + more
-        changed = [axis % rank for axis in given] if isinstance(given, list | tuple) else given % rank
-        return _as_pairs(inputs), {**attrs, name: changed}
-
-    return move
-
-
-def _grown(**items: int) -> Move:
-    """Vectors in the inputs `at_<n>` get one more item, for the last dimension."""
-    added = {int(name.removeprefix("at_")): item for name, item in items.items()}
-
-    def move(g: Builder, inputs: Sequence[Value], attrs: dict[str, Any]) -> Moved:
-        made = _as_pairs(inputs)
-        for place, item in added.items():
-            vector = inputs[place]
-            length = vector.size(0)
-            shape = (None if length is None else length + 1,)
-            made[place] = g.concat([vector, g.const([item], vector.dtype)], 0, shape)
-        return made, attrs
-
-    return move
-
-
-def _transposed(g: Builder, inputs: Sequence[Value], attrs: dict[str, Any]) -> Moved:
-    rank = inputs[0].rank
-    order = [*g.axes(inputs[1], rank, "perm"), rank]
-    return [pairs(inputs[0]), g.const(order, inputs[1].dtype)], attrs
-
-
-def _padded(g: Builder, inputs: Sequence[Value], attrs: dict[str, Any]) -> Moved:
-    widths = inputs[1]
-    none = g.const([[0, 0]], widths.dtype)
-    return [pairs(inputs[0]), g.concat([widths, none], 0, (inputs[0].rank + 1, 2))], attrs
-
-
-def _chosen(g: Builder, inputs: Sequence[Value], attrs: dict[str, Any]) -> Moved:
-    """A condition has no pairs; one for each row, as the first version of Select takes, is left to the rule."""
-    condition = inputs[0]
-    if condition.rank and condition.rank >= inputs[1].rank:
-        condition = g.unsqueeze(condition, [condition.rank])
-    return [condition, *_as_pairs(inputs[1:])], attrs
-
-
-def _chosen_v2(g: Builder, inputs: Sequence[Value], attrs: dict[str, Any]) -> Moved:
-    condition = inputs[0]
-    return [g.unsqueeze(condition, [condition.rank]), *_as_pairs(inputs[1:])], attrs
-
-
-def _sliced(g: Builder, inputs: Sequence[Value], attrs: dict[str, Any]) -> Moved:
-    """Behind an ellipsis the last dimension must be named."""
-    x, *vectors = inputs
-    if not attrs.get("ellipsis_mask"):
-        return [pairs(x), *vectors], attrs
-    count = len(g.fixed(vectors[2], "strides"))
-    grown = [
-        g.concat([v, g.const([item], v.dtype)], 0, (count + 1,)) for v, item in zip(vectors, (0, 0, 1), strict=True)
-    ]
-    masks = {name: attrs.get(name, 0) | 1 << count for name in ("begin_mask", "end_mask")}
-    return [pairs(x), *grown], {**attrs, **masks}
-
-
-def _last_axis(g: Builder, inputs: Sequence[Value], attrs: dict[str, Any]) -> Moved:
-    """The axis is the last input."""
-    return _axes_at(len(inputs) - 1)(g, inputs, attrs)
-
-
-def rule_for(op: str, rule: Lowering) -> Lowering:
-    """The lowering of an op some of whose values are complex."""
-    own = FORMULAS.get(op)
-    if own is None and op not in MOVED and op not in WHOLE:
-        raise Refusal(f"{op} of complex numbers has no lowering to ONNX")
-    return own or rule
-
-
-def lower(g: Builder, step: Step, rule: Lowering, inputs: Sequence[Value], attrs: dict[str, Any]) -> Any:
-    """What `rule_for` gave, applied."""
-    move = MOVED.get(step.op) if step.op not in FORMULAS else None
-    if move is None:
-        return rule(g, step, *inputs, **attrs)
-    moved, changed = move(g, inputs, attrs)
-    g.shapes = [None if shape is None else (*shape, 2) for shape in g.shapes]
-    made = rule(g, step, *moved, **changed)
-    if isinstance(made, Value):
-        return whole_of(made)
-    return [None if value is None else whole_of(value) for value in made]
-
-
-WHOLE = frozenset(
-    {
-        *("Case", "EnsureShape", "GuaranteeConst", "Identity", "IdentityN", "If", "NoOp", "PlaceholderWithDefault"),
-        *("PreventGradient", "Rank", "Size", "Snapshot", "StatelessCase", "StatelessIf", "StatelessWhile"),
-        *("StopGradient", "While"),
-        *(SCAN, "Shape", "ShapeN"),
-        *(f"{way}FFT{form}" for way in ("", "Batch", "BatchI", "I", "IR", "R") for form in ("", "2D", "3D", "ND")),
-    }
-)
-"""1. Ops that hand values on or ask for their shapes, and those whose lowerings know of pairs."""
-
-MOVED: Mapping[str, Move] = {
-    "AccumulateNV2": _plain,
-    "Add": _plain,
-    "AddN": _plain,
-    "AddV2": _plain,
-    "BroadcastTo": _grown(at_1=2),
-    "Concat": _axes_at(0),
-    "ConcatV2": _last_axis,
-    "Cumsum": _axes_at(1),
-    "ExpandDims": _axes_at(1, 1),
-    "Fill": _grown(at_0=2),
-    "Gather": _plain,
-    "GatherNd": _plain,
-    "GatherV2": _axes_at(2),
-    "Mean": _axes_at(1),
-    "MirrorPad": _padded,
-    "Neg": _plain,
-    "Pack": _axis_attr("axis", 1),
-    "Pad": _padded,
-    "Reshape": _grown(at_1=2),
-    "ReverseV2": _axes_at(1),
-    "Roll": _axes_at(2),
-    "ScatterNd": _grown(at_2=2),
-    "Select": _chosen,
-    "SelectV2": _chosen_v2,
-    "Slice": _grown(at_1=0, at_2=2),
-    "Split": _axes_at(0),
-    "SplitV": _axes_at(2),
-    "Squeeze": _axis_attr("squeeze_dims"),
-    "StridedSlice": _sliced,
-    "Sub": _plain,
-    "Sum": _axes_at(1),
-    "TensorScatterAdd": _plain,
-    "TensorScatterSub": _plain,
-    "TensorScatterUpdate": _plain,
-    "Tile": _grown(at_1=1),
-    "Transpose": _transposed,
-    "Unpack": _axis_attr("axis"),
-    "ZerosLike": _plain,
-}
-
 FORMULAS: Table = {
     "Angle": angle,
-    "BatchMatMul": batch_mat_mul,
-    "BatchMatMulV2": batch_mat_mul,
-    "BatchMatMulV3": batch_mat_mul,
     "Bitcast": bitcast,
     "Cast": cast,
     "Complex": complex_,
@@ -504,7 +290,6 @@ FORMULAS: Table = {
     "Imag": imag,
     "Inv": reciprocal,
     "Log": log,
-    "MatMul": mat_mul,
     "Mul": multiply,
     "MulNoNan": multiply_no_nan,
     "NotEqual": _equal(False),

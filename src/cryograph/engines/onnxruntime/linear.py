@@ -1,4 +1,4 @@
-"""Lowerings of products of matrices and of biases."""
+"""Lowerings of products of matrices, complex ones too, and of biases."""
 
 from __future__ import annotations
 
@@ -6,10 +6,11 @@ from collections.abc import Sequence
 
 from ...base.shapes import Shape
 from ...program.program import Step
+from . import complexes
 from .builder import Builder, Table, broadcast
 from .contractions import contracted
 from .conv import fused_tail
-from .values import Refusal, Value
+from .values import PARTS, Refusal, Value
 
 
 def _swapped(g: Builder, x: Value) -> Value:
@@ -24,7 +25,11 @@ def _product_shape(x: Value, y: Value) -> Shape:
     return (*batch, x.shape[-2], y.shape[-1])
 
 
-def _product(g: Builder, x: Value, y: Value, transpose_x: bool, transpose_y: bool) -> Value:
+def _product(g: Builder, x: Value, y: Value, transpose_x: bool, transpose_y: bool, adjoint: bool = False) -> Value:
+    """What is transposed is conjugate as well where it is adjoint."""
+    if x.dtype in PARTS:
+        turns = [(transpose, transpose and adjoint) for transpose in (transpose_x, transpose_y)]
+        return complexes.product(g, x, y, *turns)
     left = _swapped(g, x) if transpose_x else x
     right = _swapped(g, y) if transpose_y else y
     return g.op("MatMul", left, right, shape=_product_shape(left, right))
@@ -56,8 +61,8 @@ def batch_mat_mul(
     grad_x: bool = False,
     grad_y: bool = False,
 ) -> Value:
-    """(..., M, K) by (..., K, N). What is adjoint is transposed, as complex numbers do not come here."""
-    return _product(g, x, y, adj_x, adj_y)
+    """(..., M, K) by (..., K, N)"""
+    return _product(g, x, y, adj_x, adj_y, adjoint=True)
 
 
 def einsum(g: Builder, step: Step, *inputs: Value, equation: bytes) -> Value:

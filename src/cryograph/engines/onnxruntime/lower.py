@@ -19,7 +19,7 @@ from ...base.shapes import Shape, compatible, merge
 from ...base.tensors import Tensor
 from ...ops.signatures import signature
 from ...program.program import Program, Spec, Step
-from . import complexes, widening
+from . import pairing, widening
 from .builder import Builder
 from .doubles import FORMULAS
 from .left_out import LEFT_OUT
@@ -139,10 +139,10 @@ class Lowering:
         kinds = [self.program.specs[name].dtype.base for name in step.outputs]
         is_complex = any(dtype in PARTS for dtype in (*kinds, *(x.dtype for x in inputs)))
         if is_complex:
-            rule = complexes.rule_for(step.op, rule)
+            rule = pairing.rule_for(step.op, rule)
         attrs = widening.attrs(named_attrs(step, _keyword_only(rule)), wider)
         if is_complex:
-            lowered = complexes.lower(builder, step, rule, inputs, attrs)
+            lowered = pairing.lower(builder, step, rule, inputs, attrs)
         else:
             lowered = rule(builder, step, *inputs, **attrs)
         made: list[Value | None]
