@@ -51,11 +51,11 @@ step() {
     echo "=== $name: $((SECONDS - start)) s"
 }
 
-# generators ORACLE: the programs in tools/ that know --check; with `yes` those that need TensorFlow, with `no` the others.
+# generators ORACLE: the programs in tools/ that tell of --check; with `yes` those that need TensorFlow, with `no` the others.
 generators() {
     local tool needs
     for tool in tools/*.py; do
-        grep -q -e '"--check"' "$tool" || continue
+        grep -qE '^ *python tools/[a-z_]+\.py.* --check' "$tool" || continue
         needs=no
         if grep -qE '^ *(import|from) (tensorflow|tf_keras)' "$tool"; then needs=yes; fi
         if [[ $needs == "$1" ]]; then echo "$tool"; fi

@@ -9,12 +9,10 @@ The file is a zlib stream of lines, sorted by the op's name, in the notation of 
 
 from __future__ import annotations
 
-import argparse
-import difflib
 import sys
-import zlib
 from pathlib import Path
 
+import packed
 from cryograph.graph.attrs import decode_attr
 from cryograph.ops.notation import format_signature, parse_signature
 from cryograph.ops.signatures import of_op_def
@@ -45,26 +43,5 @@ def lines(ops: list[pb.OpDef]) -> list[str]:
     return sorted(written)
 
 
-def main() -> int:
-    """Parses the command line; the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the file is out of date")
-    parser.add_argument("--print", action="store_true", help="print the lines instead of writing them")
-    options = parser.parse_args()
-    wanted = lines(registered())
-    if options.print:
-        print("\n".join(wanted))
-        return 0
-    if options.check:
-        # The lines are compared, not the bytes: two builds of zlib may compress differently.
-        held = zlib.decompress(PATH.read_bytes()).decode().splitlines() if PATH.exists() else []
-        changes = list(difflib.unified_diff(held, wanted, "signatures.bin", "TensorFlow", lineterm="", n=0))
-        print("\n".join(changes[:50]) if changes else f"{PATH.name} holds all {len(wanted)} ops.")
-        return 1 if changes else 0
-    PATH.write_bytes(zlib.compress(("\n".join(wanted) + "\n").encode(), 9))
-    print(f"{PATH.name}: {len(wanted)} ops, {PATH.stat().st_size} bytes")
-    return 0
-
-
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(packed.main(__doc__, PATH, lambda: lines(registered())))

@@ -9,13 +9,12 @@ the outer ones, as a number, and the first direction numbers, as many as its deg
 
 from __future__ import annotations
 
-import argparse
 import sys
-import zlib
 from typing import Any
 
 import numpy as np
 
+import packed
 from cryograph.engines.numpy.sobol import BITS, DIRECTIONS, extended
 
 DIMENSIONS = 1111
@@ -46,29 +45,13 @@ def line_of(numbers: list[int], least: int) -> list[int]:
     raise LookupError(numbers)
 
 
-def lines() -> str:
+def lines() -> list[str]:
     """A line a dimension."""
     found: list[list[int]] = []
     for numbers in direction_numbers()[1:].tolist():
         found.append(line_of(numbers, len(found[-1]) - 1 if found else 1))
-    return "".join(" ".join(map(str, line)) + "\n" for line in found)
-
-
-def main() -> int:
-    """Parses the command line; the exit code."""
-    parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--check", action="store_true", help="write nothing; exit 1 when the file is out of date")
-    options = parser.parse_args()
-    wanted = lines()
-    if not options.check:
-        DIRECTIONS.write_bytes(zlib.compress(wanted.encode(), 9))
-        return 0
-    # The lines are compared, not the bytes: two builds of zlib may compress differently.
-    same = DIRECTIONS.exists() and zlib.decompress(DIRECTIONS.read_bytes()).decode() == wanted
-    if not same:
-        print(f"{DIRECTIONS} is out of date", file=sys.stderr)
-    return 0 if same else 1
+    return [" ".join(map(str, line)) for line in found]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(packed.main(__doc__, DIRECTIONS, lines))
