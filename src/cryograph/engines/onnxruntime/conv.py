@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,8 @@ from ...program.program import Step
 from .builder import Builder, Lowering, Table
 from .values import Refusal, Value
 from .windows import DATA_FORMATS, Layout, Window, layout_of, window_of
+
+Convolved = Callable[[Builder, Value, Value, Window], Value]
 
 
 def _kernel(w: Value, n: int) -> list[int]:
@@ -54,7 +56,20 @@ def convolve(g: Builder, x: Value, w: Value, window: Window) -> Value:
     return layout.leave(g, g.op("Conv", layout.enter(g, x), taken, kernel_shape=kernel, **attrs))
 
 
-def _convolution(n: int) -> Lowering:
+def depthwise(g: Builder, x: Value, w: Value, window: Window) -> Value:
+    """By the filter (H, W, C, M): channel c of the input gives channels c * M to c * M + M - 1."""
+    kernel = _kernel(w, 2)
+    channels, multiplier = w.size(2), w.size(3)
+    if channels is None or multiplier is None:
+        raise Refusal("the shape of the filter is not known")
+    attrs = window.attrs(x, kernel)
+    first = g.transpose(w, [2, 3, 0, 1])
+    taken = g.reshape(first, [channels * multiplier, 1, *kernel])
+    entered = window.layout.enter(g, x)
+    return window.layout.leave(g, g.op("Conv", entered, taken, kernel_shape=kernel, group=channels, **attrs))
+
+
+def _plain(n: int, convolved: Convolved = convolve) -> Lowering:
     """The lowering for `n` spatial dimensions."""
 
     def lower(
@@ -69,34 +84,9 @@ def _convolution(n: int) -> Lowering:
         data_format: bytes = DATA_FORMATS[n],
         dilations: Sequence[int] = (1,),
     ) -> Value:
-        layout = layout_of(data_format, n)
-        return convolve(g, x, w, window_of(layout, strides, padding, explicit_paddings, dilations))
+        return convolved(g, x, w, window_of(layout_of(data_format, n), strides, padding, explicit_paddings, dilations))
 
     return lower
-
-
-def depthwise(
-    g: Builder,
-    step: Step,
-    x: Value,
-    w: Value,
-    *,
-    strides: list[int],
-    padding: bytes,
-    explicit_paddings: Sequence[int] = (),
-    data_format: bytes = b"NHWC",
-    dilations: Sequence[int] = (1,),
-) -> Value:
-    """Filter (H, W, C, M): channel c of the input gives channels c * M to c * M + M - 1."""
-    layout = layout_of(data_format, 2)
-    kernel = _kernel(w, 2)
-    channels, multiplier = w.size(2), w.size(3)
-    if channels is None or multiplier is None:
-        raise Refusal("the shape of the filter is not known")
-    attrs = window_of(layout, strides, padding, explicit_paddings, dilations).attrs(x, kernel)
-    first = g.transpose(w, [2, 3, 0, 1])
-    taken = g.reshape(first, [channels * multiplier, 1, *kernel])
-    return layout.leave(g, g.op("Conv", layout.enter(g, x), taken, kernel_shape=kernel, group=channels, **attrs))
 
 
 def transposed(g: Builder, sizes: Value, w: Value, y: Value, window: Window, group: int = 1) -> Value:
@@ -168,61 +158,34 @@ def _start(window: Window, i: int, full: int, out: int) -> int:
     return max(full - out, 0) // 2 if window.padding == b"SAME" else 0
 
 
-def fused_conv2d(
-    g: Builder,
-    step: Step,
-    x: Value,
-    w: Value,
-    *args: Value,
-    strides: list[int],
-    padding: bytes,
-    explicit_paddings: Sequence[int] = (),
-    data_format: bytes = b"NHWC",
-    filter_format: bytes = b"HWIO",
-    dilations: Sequence[int] = (1,),
-    fused_ops: Sequence[bytes] = (),
-    epsilon: float = 0.0001,
-    leakyrelu_alpha: float = 0.2,
-    num_args: int = 0,
-    num_host_args: int = 0,
-) -> Value:
-    """`_FusedConv2D`, which grappler writes: a convolution, then BiasAdd or FusedBatchNorm, then an activation."""
-    if filter_format != b"HWIO" or num_host_args:
-        raise Refusal("only filters in the order HWIO have a lowering to ONNX")
-    layout = layout_of(data_format, 2)
-    made = convolve(g, x, w, window_of(layout, strides, padding, explicit_paddings, dilations))
-    return fused_tail(g, made, args, fused_ops, layout, epsilon, leakyrelu_alpha)
+def _fused(convolved: Convolved) -> Lowering:
+    """What optimizers of graphs write: a convolution, then BiasAdd or FusedBatchNorm, then an activation."""
 
+    def lower(
+        g: Builder,
+        step: Step,
+        x: Value,
+        w: Value,
+        *args: Value,
+        strides: list[int],
+        padding: bytes,
+        explicit_paddings: Sequence[int] = (),
+        data_format: bytes = b"NHWC",
+        filter_format: bytes = b"HWIO",
+        dilations: Sequence[int] = (1,),
+        fused_ops: Sequence[bytes] = (),
+        epsilon: float = 0.0001,
+        leakyrelu_alpha: float = 0.2,
+        num_args: int = 0,
+        num_host_args: int = 0,
+    ) -> Value:
+        if filter_format != b"HWIO" or num_host_args:
+            raise Refusal("only filters in the order HWIO have a lowering to ONNX")
+        window = window_of(layout_of(data_format, 2), strides, padding, explicit_paddings, dilations)
+        made = convolved(g, x, w, window)
+        return fused_tail(g, made, args, fused_ops, window.layout, epsilon, leakyrelu_alpha)
 
-def fused_depthwise(
-    g: Builder,
-    step: Step,
-    x: Value,
-    w: Value,
-    *args: Value,
-    strides: list[int],
-    padding: bytes,
-    explicit_paddings: Sequence[int] = (),
-    data_format: bytes = b"NHWC",
-    dilations: Sequence[int] = (1, 1, 1, 1),
-    fused_ops: Sequence[bytes] = (),
-    epsilon: float = 0.0001,
-    leakyrelu_alpha: float = 0.2,
-    num_args: int = 0,
-) -> Value:
-    """`_FusedDepthwiseConv2dNative`: the same of a depthwise convolution."""
-    made = depthwise(
-        g,
-        step,
-        x,
-        w,
-        strides=strides,
-        padding=padding,
-        explicit_paddings=explicit_paddings,
-        data_format=data_format,
-        dilations=dilations,
-    )
-    return fused_tail(g, made, args, fused_ops, layout_of(data_format, 2), epsilon, leakyrelu_alpha)
+    return lower
 
 
 def fused_tail(
@@ -262,9 +225,9 @@ def fused_tail(
 
 
 LOWERINGS: Table = {
-    "Conv2D": _convolution(2),
-    "Conv3D": _convolution(3),
-    "DepthwiseConv2dNative": depthwise,
-    "_FusedConv2D": fused_conv2d,
-    "_FusedDepthwiseConv2dNative": fused_depthwise,
+    "Conv2D": _plain(2),
+    "Conv3D": _plain(3),
+    "DepthwiseConv2dNative": _plain(2, depthwise),
+    "_FusedConv2D": _fused(convolve),
+    "_FusedDepthwiseConv2dNative": _fused(depthwise),
 }
