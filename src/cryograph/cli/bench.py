@@ -21,7 +21,9 @@ from .show import AS_JSON, show
 @OUTPUTS
 @click.option("--weights", metavar="PATH", help="A checkpoint to join the graph with.")
 @click.option("--engines", metavar="NAMES", help="Which engines, with commas; all that are installed without.")
-@click.option("--batch", type=click.IntRange(1), default=1, show_default=True, help="The size of an open batch.")
+@click.option(
+    "--batch", type=click.IntRange(1), metavar="N", default=1, show_default=True, help="The size of an open batch."
+)
 @AS_JSON
 def bench(
     path: str,

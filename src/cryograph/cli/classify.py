@@ -12,14 +12,18 @@ LEVELS = "One number, or one for each channel with commas."
 @click.command()
 @click.argument("model")
 @click.argument("images", nargs=-1, required=True, metavar="IMAGE...")
-@click.option("--labels", "-l", metavar="FILE", help="The names of the classes, one a line.")
-@click.option("--top", type=click.IntRange(1), default=5, show_default=True, help="How many classes to print.")
+@click.option("--labels", "-l", metavar="FILE", help="The names of the classes, one a line, or JSON.")
+@click.option(
+    "--top", type=click.IntRange(1), metavar="N", default=5, show_default=True, help="How many classes to print."
+)
 @click.option("--size", metavar="PIXELS", help="Height and width of what the model takes: 224, or 224x160.")
 @click.option("--mean", metavar="LEVELS", help=f"Subtracted from pixels of 0 to 255. {LEVELS}")
 @click.option("--std", metavar="LEVELS", help=f"Pixels are divided by this then. {LEVELS}")
 @click.option("--input", "input_name", metavar="TENSOR", help="The tensor that takes pictures.")
 @click.option("--output", "-o", "output_name", metavar="TENSOR", help="The tensor that holds the scores.")
-@click.option("--batch", type=click.IntRange(1), default=16, show_default=True, help="Pictures run at once.")
+@click.option(
+    "--batch", type=click.IntRange(1), metavar="N", default=16, show_default=True, help="Pictures run at once."
+)
 @ENGINE
 @AS_JSON
 def classify(

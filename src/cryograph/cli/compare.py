@@ -15,7 +15,10 @@ from .show import AS_JSON, show
 )
 @AS_JSON
 def diff(first: str, second: str, tolerance: float, as_json: bool) -> int:
-    """Compare two models or checkpoints. Exit code 1 when they differ."""
+    """Compare two models or checkpoints.
+
+    What one has and the other lacks is listed, and what differs. Exit code 1 when they differ.
+    """
     from ..api.comparison import diff as compare
     from ..api.model import load
 
@@ -28,7 +31,10 @@ def diff(first: str, second: str, tolerance: float, as_json: bool) -> int:
 @click.argument("path")
 @AS_JSON
 def verify(path: str, as_json: bool) -> int:
-    """Check a file for damage: sizes, checksums, names, edges, types. Exit code 1 when something is wrong."""
+    """Check a file for damage.
+
+    Sizes, checksums, names, edges and types are looked at. Exit code 1 when something is wrong.
+    """
     from ..api.inspection import size_on_disk
     from ..api.verification import verify as check
     from .show import progress

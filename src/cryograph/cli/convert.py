@@ -15,8 +15,11 @@ from .show import AS_JSON, progress, show
 @click.option("--tags", metavar="TAGS", help="Which MetaGraph of a SavedModel, by its tags.")
 @AS_JSON
 def convert(path: str, output: str, format: str | None, weights: str | None, tags: str | None, as_json: bool) -> None:
-    """Write a model in another format: .pb, .pbtxt, .meta, a SavedModel directory, a checkpoint, .npz, .safetensors,
-    .onnx."""
+    """Write a model in another format.
+
+    The suffix of OUTPUT names it: .pb, .pbtxt, .meta, .npz, .safetensors, .onnx, .ckpt or .index for a checkpoint; a
+    name that ends in / is the directory of a SavedModel.
+    """
     from ..api.model import load
     from .freeze import names
 

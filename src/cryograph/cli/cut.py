@@ -18,7 +18,10 @@ from .show import AS_JSON, show
 def extract(
     path: str, output: str, outputs: str | None, inputs: str | None, weights: str | None, as_json: bool
 ) -> None:
-    """Cut the part of a graph that some outputs need, from some inputs on."""
+    """Cut out the part of a graph that some outputs need.
+
+    With --inputs it begins at these tensors, which become placeholders. OUTPUT is written in the format of its suffix.
+    """
     from ..api.model import load
 
     wanted = names(outputs)

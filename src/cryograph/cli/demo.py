@@ -19,7 +19,10 @@ ACROSS = 5
     "--directory", metavar="DIR", default="cryograph-demo", show_default=True, help="Where to write the result."
 )
 def demo(directory: str) -> None:
-    """Join a small graph with its checkpoint into one file, read that back, and classify pictures with it."""
+    """Show it all on a small model that comes along.
+
+    A graph is joined with its checkpoint into one file; that is read back, and classifies pictures.
+    """
     import os
     from importlib.resources import as_file, files
 

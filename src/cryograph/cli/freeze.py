@@ -22,7 +22,11 @@ def names(text: str | None) -> list[str] | None:
 @click.option("--tags", metavar="TAGS", help="Which MetaGraph of a SavedModel, by its tags.")
 @AS_JSON
 def freeze(path: str, output: str, weights: str | None, outputs: str | None, tags: str | None, as_json: bool) -> None:
-    """Join the graph and the weights of PATH and write them as one file, OUTPUT."""
+    """Join a graph and its weights in one file.
+
+    PATH is the graph, OUTPUT the file to write: a .pb, or what else its suffix names. Only what the outputs need is
+    kept, without the training; without --outputs these are the likeliest ones, where they are clear.
+    """
     from ..api.inspection import constant_bytes, human
     from ..api.model import load
 
@@ -40,7 +44,10 @@ def freeze(path: str, output: str, weights: str | None, outputs: str | None, tag
 @click.option("--names", "globs", metavar="GLOBS", help="Constants to turn into variables, separated by commas.")
 @AS_JSON
 def unfreeze(path: str, output: str, globs: str | None, as_json: bool) -> None:
-    """Turn the weights of a frozen graph into variables again: OUTPUT is a .meta with a checkpoint beside it."""
+    """Make a frozen graph trainable again.
+
+    Its weights become variables: OUTPUT is a .meta, and a checkpoint of the same name lies beside it.
+    """
     from ..api.inspection import human
     from ..api.model import load
 

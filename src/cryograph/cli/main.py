@@ -27,10 +27,13 @@ DONE, NO, FAILED, STOPPED = 0, 1, 2, 130
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100})
 @click.version_option(package_name="cryograph")
 def cryograph() -> None:
-    """Open, join, run and convert TensorFlow model files without TensorFlow.
+    """Open, join, run, retrain and convert TensorFlow model files without TensorFlow.
 
-    PATH is whatever you have at hand: any member file of a checkpoint, its directory, a .meta, .pb or .pbtxt, a
-    SavedModel directory or the .pb inside it.
+    PATH and MODEL are whatever you have at hand: any member file of a checkpoint, its directory, a .meta, .pb or
+    .pbtxt, a SavedModel directory or the .pb inside it. Begin with `cryograph inspect PATH`: it says what that is, what
+    it lacks, and what its inputs and outputs are called.
+
+    Exit codes: 0 done, 1 the answer is no (diff, verify), 2 it could not be done, 130 stopped by Ctrl-C.
     """
 
 

@@ -13,26 +13,67 @@ from .show import AS_JSON, ENGINE, counting, show
 @click.argument("model")
 @click.option("--images", required=True, metavar="DIR", help="A directory with a folder of pictures for each class.")
 @click.option("--output", "-o", "output", required=True, metavar="NEW.pb", help="Where to write the new model.")
-@click.option("--validation", type=float, default=10, show_default=True, help="Per cent of pictures to choose by.")
-@click.option("--test", type=float, default=10, show_default=True, help="Per cent of pictures to judge by.")
-@click.option("--epochs", type=click.IntRange(1), default=200, show_default=True, help="Times through the pictures.")
-@click.option("--learning-rate", type=float, default=0.01, show_default=True, help="How large steps are.")
-@click.option("--batch", type=click.IntRange(1), default=100, show_default=True, help="Pictures a step.")
-@click.option("--seed", type=int, default=0, show_default=True, help="Of the order of pictures.")
+@click.option(
+    "--validation",
+    type=float,
+    default=10,
+    show_default=True,
+    metavar="PERCENT",
+    help="Pictures put aside to choose the best epoch by.",
+)
+@click.option(
+    "--test",
+    type=float,
+    default=10,
+    show_default=True,
+    metavar="PERCENT",
+    help="Pictures put aside to judge the result by.",
+)
+@click.option(
+    "--epochs", type=click.IntRange(1), metavar="N", default=200, show_default=True, help="Times through the pictures."
+)
+@click.option(
+    "--learning-rate", type=float, default=0.01, show_default=True, metavar="RATE", help="How large steps are."
+)
+@click.option("--batch", type=click.IntRange(1), metavar="N", default=100, show_default=True, help="Pictures a step.")
+@click.option(
+    "--seed", type=int, default=0, show_default=True, metavar="N", help="Another one gives another order of pictures."
+)
 @click.option("--flip", is_flag=True, help="Also learn from mirrored copies.")
 @click.option("--crop", type=float, default=0, metavar="PERCENT", help="Also from copies cut by up to this much.")
 @click.option("--scale", type=float, default=0, metavar="PERCENT", help="Also from copies enlarged by up to this.")
 @click.option("--brightness", type=float, default=0, metavar="PERCENT", help="Also from brighter and darker copies.")
-@click.option("--copies", type=click.IntRange(1), default=1, show_default=True, help="Changed copies of each picture.")
+@click.option(
+    "--copies",
+    type=click.IntRange(1),
+    metavar="N",
+    default=1,
+    show_default=True,
+    help="Changed copies of each picture.",
+)
 @click.option("--finetune", metavar="LAYERS", help="Train further layers, too: the last N, or globs of constants.")
 @click.option(
-    "--finetune-epochs", type=click.IntRange(1), default=5, show_default=True, help="Times through, for these."
+    "--finetune-epochs",
+    type=click.IntRange(1),
+    metavar="N",
+    default=5,
+    show_default=True,
+    help="Times through, for these.",
 )
-@click.option("--finetune-rate", type=float, default=1e-4, show_default=True, help="How large steps are, for these.")
-@click.option("--bottleneck", metavar="TENSOR", help="The features to learn from.")
-@click.option("--input", "input_name", metavar="TENSOR", help="The tensor that takes pictures.")
-@click.option("--old-output", metavar="TENSOR", help="The old answer of the model.")
-@click.option("--final-name", default="final_result", show_default=True, help="What the new answer is called.")
+@click.option(
+    "--finetune-rate",
+    type=float,
+    metavar="RATE",
+    default=1e-4,
+    show_default=True,
+    help="How large steps are, for these.",
+)
+@click.option("--bottleneck", metavar="TENSOR", help="The features to learn from, where they are not found.")
+@click.option("--input", "input_name", metavar="TENSOR", help="The tensor that takes pictures, where it is not found.")
+@click.option("--old-output", metavar="TENSOR", help="The old answer of the model, where it is not found.")
+@click.option(
+    "--final-name", metavar="NAME", default="final_result", show_default=True, help="What the new answer is called."
+)
 @click.option("--size", metavar="PIXELS", help="Height and width of what the model takes: 224, or 224x160.")
 @click.option("--mean", metavar="LEVELS", help="Subtracted from pixels of 0 to 255.")
 @click.option("--std", metavar="LEVELS", help="Pixels are divided by this then.")
@@ -43,8 +84,9 @@ from .show import AS_JSON, ENGINE, counting, show
 def retrain(model: str, images: str, output: str, checkpoint: bool, as_json: bool, **options: Any) -> None:
     """Retrain a model for other classes of pictures.
 
-    MODEL is any model that classifies pictures. Its last layer is trained anew on the pictures below DIR, one folder a
-    class. NEW.pb, its labels (NEW_labels.txt) and a picture of what is taken for what (NEW_confusion.png) are written.
+    MODEL is any model that classifies pictures. Its last layer is trained anew on the pictures in DIR, which has one
+    folder for each class; the folders' names become the labels. NEW.pb, its labels (NEW_labels.txt) and a picture of
+    what is taken for what (NEW_confusion.png) are written; `cryograph classify NEW.pb IMAGE...` uses them.
     """
     from ..api.retrain_options import arguments
     from ..api.retraining import check_target

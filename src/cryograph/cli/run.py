@@ -42,7 +42,10 @@ def run(
     std: float,
     as_json: bool,
 ) -> None:
-    """Run a model once and print its answers."""
+    """Run a model once and print its answers.
+
+    Without --outputs the model's own or the likeliest ones are worked out. To name what pictures show, see `classify`.
+    """
     from ..api.model import load
     from ..api.values import Answers, parse_feed, save_answers
 

@@ -12,7 +12,11 @@ import click
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 ENGINE = click.option(
-    "--engine", default="auto", show_default=True, help="auto, numpy, onnxruntime, openvino, jax or fastest."
+    "--engine",
+    metavar="NAME",
+    default="auto",
+    show_default=True,
+    help="auto, numpy, onnxruntime, openvino, jax or fastest.",
 )
 
 
