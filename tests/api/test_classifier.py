@@ -249,6 +249,7 @@ def test_pictures_of_all_kinds(tmp_path: Path) -> None:
         (tmp_path / name).write_bytes(encoded(RED, "JPEG" if name.endswith("JPG") else "PNG"))
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "c.gif").write_bytes(encoded(RED, "GIF"))
+    (tmp_path / "inner" / "round").symlink_to(tmp_path)
     assert [Path(p).name for p in picture_files([tmp_path])] == ["a.JPG", "b.png", "c.gif"]
     (tmp_path / "empty").mkdir()
     with pytest.raises(FileError, match="holds no pictures"):

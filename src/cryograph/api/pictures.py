@@ -39,15 +39,20 @@ def picture_files(paths: Sequence[Path]) -> Iterator[str]:
 
 def _pictures_below(directory: str) -> Iterator[str]:
     waiting, found = [directory], False
+    seen: set[str] = set()  # links may lead round in a circle
     while waiting:
         folder = waiting.pop()
+        real = os.path.realpath(folder)
+        if real in seen:
+            continue
+        seen.add(real)
         inner = []
         for entry in sorted(list_dir(folder)):
             path = join(folder, entry)
             if entry.lower().endswith(IMAGE_SUFFIXES):
                 found = True
                 yield path
-            elif not entry.startswith(".") and is_dir(path) and not os.path.islink(path):
+            elif not entry.startswith(".") and is_dir(path):
                 inner.append(path)
         waiting += reversed(inner)
     if not found:
