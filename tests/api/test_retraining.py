@@ -13,6 +13,7 @@ import cryograph as cg
 from cryograph.api.confusion import Confusion
 from cryograph.api.finetuning import Finetuning, finetune
 from cryograph.api.model import Model
+from cryograph.api.retraining import check_target
 from cryograph.base.dtypes import FLOAT32, INT32
 from cryograph.base.errors import FileError, InputError, UnknownNameError
 from cryograph.cli.main import call
@@ -81,6 +82,11 @@ def test_a_network_learns_other_classes(pictures: Path, tmp_path: Path) -> None:
     paths = [p for name in CLASSES for p in sorted((pictures / name).iterdir())]
     found = [one.classes[0].label for one in classifier.classify_all(paths)]
     assert np.mean([path.parent.name == label for path, label in zip(paths, found, strict=True)]) > 0.95
+    assert [Path(w).name for w in made.save(f"{tmp_path}/saved/")] == [
+        *("saved", "saved_labels.txt", "saved_confusion.png"),
+    ]
+    check_target(f"{tmp_path}/saved/")
+    assert cg.Classifier(tmp_path / "saved").labels == list(CLASSES)
     again = cg.load(tmp_path / "new-0.meta")
     x = np.random.default_rng(2).normal(size=(4, 8, 8, 3)).astype(np.float32)
     before, after = (m.compile("final_result")(x)["final_result"] for m in (made.model, again))
@@ -273,6 +279,7 @@ REFUSED_TARGETS = {
     "-o {0}/new.pb --final-name a:0": "'a:0' is no name for a node",
     "-o {0}/new.pb --learning-rate nan": "learning_rate is nan",
     "-o {0}/new.pb --learning-rate 0": "learning_rate is 0",
+    "-o {0}/new.pb --finetune 1 --finetune-rate nan": "learning_rate is nan",
     "-o {0}/new.pb --validation nan": "nan % for validation",
     "-o {0}/new.pb --mean 1,2": "mean has 2 numbers",
     "-o {0}/new.pb --std 0": "std is 0; finite numbers were expected",

@@ -94,6 +94,9 @@ def test_run_takes_what_users_have(
 def test_run_takes_pictures_and_numbers(frozen: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     picture = (np.random.default_rng(0).random((16, 16)) * 255).astype(np.uint8)
     Image.fromarray(picture).save(tmp_path / "digit.png")
+    assert "std is 0; finite" in said(
+        capsys, "run", str(frozen), "-i", str(tmp_path / "digit.png"), "--std", "0", code=2
+    )
     text = said(capsys, "run", str(frozen), "-i", str(tmp_path / "digit.png"), "--std", "255", "--json")
     assert np.array(json.loads(text)["probabilities:0"]).shape == (1, 10)
     text = said(capsys, "run", str(frozen), "-i", f"image={[[[[0.5]] * 8] * 8]}")

@@ -37,6 +37,10 @@ class Finetuning:
     learning_rate: float = 1e-4
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if not 0 < self.learning_rate < np.inf:
+            raise InputError(f"learning_rate is {self.learning_rate:g}; a number above 0 was expected.")
+
 
 def finetune(
     model: Model,

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ..base.errors import FileError, InputError
-from ..base.files import Path, atomic_write, is_remote
+from ..base.files import Path, atomic_write, is_dir, is_remote
 from ..base.tensors import Array
 from ..formats.save import GRAPH_FORMATS, format_of
 from ..graph.document import Document
@@ -197,8 +197,9 @@ def retrain(
 def check_target(path: Path) -> None:
     """InputError or FileError where `Retrained.save` could not write a model, before anything is worked out."""
     name = os.fspath(path)
-    suffix = os.path.splitext(name)[1].lower()
-    if suffix != ".onnx" and format_of(name, Document(Graph(), "graph")) not in GRAPH_FORMATS:
+    is_directory = name.endswith(("/", os.sep)) or is_dir(name)  # a SavedModel
+    is_onnx = os.path.splitext(name)[1].lower() == ".onnx"
+    if not (is_directory or is_onnx) and format_of(name, Document(Graph(), "graph")) not in GRAPH_FORMATS:
         raise InputError(f"{name}: no model fits into this format, weights only. Use .pb, .pbtxt, .meta or .onnx.")
     if not is_remote(name):
         folder = os.path.dirname(_stem(name)) or "."

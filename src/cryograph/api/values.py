@@ -15,10 +15,12 @@ import numpy as np
 from ..base.errors import FileError, InputError, UnknownNameError, nearest
 from ..base.feeding import Slot
 from ..base.files import Path, atomic_write, file_errors
-from ..base.images import IMAGE_SUFFIXES, read_image
+from ..base.images import IMAGE_SUFFIXES
 from ..base.shapes import Shape, show
 from ..base.tensors import Array, Tensor
 from ..graph.document import Document
+from ..ops.picture_inputs import PictureInput, given_levels
+from .pictures import fitted_picture
 
 RANDOM_SEED = 0
 FREE_SIZE = 1
@@ -127,10 +129,8 @@ def _picture(path: str, slot: Slot, mean: float, std: float) -> Array:
         channels = shape[3] if shape[3] in (1, 3, 4) else 3
         if shape[1] is not None and shape[2] is not None:
             size = (shape[1], shape[2])
-    pixels = read_image(path, channels, size)[None]
-    if not slot.dtype.is_floating:
-        return pixels
-    return ((pixels.astype(np.float32) - mean) / std).astype(slot.dtype.numpy)
+    levels = given_levels((mean,), (std,), channels)
+    return fitted_picture(path, PictureInput(slot.tensor, False, None, size, channels, slot.dtype, *levels))[None]
 
 
 def save_answers(path: Path, answers: Mapping[str, Array]) -> None:

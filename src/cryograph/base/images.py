@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import io
-import os
 from typing import IO, Any
 
 import numpy as np
 
 from .errors import FormatError, MissingExtraError
-from .files import Path, file_errors
 from .tensors import Array
 
 IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
@@ -18,22 +16,10 @@ MAX_PIXELS = 200_000_000
 """Pictures of more pixels are refused before they are decoded."""
 
 
-def read_image(path: Path, channels: int = 3, size: tuple[int, int] | None = None) -> Array:
-    """A picture as uint8 (H, W, channels), turned as its EXIF orientation says; `size` is (height, width) to scale to,
-    bilinearly. `channels` is 1 (grey), 3 (RGB) or 4 (RGBA). FormatError for what is not a picture."""
-    name = os.fspath(path)
-    with file_errors(name, "read"), open(name, "rb") as file:
-        image = _opened(file, name, channels, upright=True)
-    pillow = _pillow("Reading pictures")
-    if size is not None and image.size != (size[1], size[0]):
-        image = image.resize((size[1], size[0]), pillow.Image.Resampling.BILINEAR)
-    return _array(image)
-
-
 def decode_any(data: bytes, name: str, channels: int) -> Array:
     """The bytes of any file that Pillow reads as uint8 (H, W, channels), as it was stored and not turned; `name` is for
     the FormatError when it is no picture."""
-    return _array(_opened(io.BytesIO(data), name, channels, upright=False))
+    return _array(_opened(io.BytesIO(data), name, channels))
 
 
 def orientation(data: bytes) -> int:
@@ -62,7 +48,7 @@ def drawing(size: tuple[int, int] = (1, 1)) -> tuple[Any, Any, Any]:
     return image, pillow.ImageDraw.Draw(image), pillow.ImageFont.load_default(13)
 
 
-def _opened(file: IO[bytes], name: str, channels: int, upright: bool) -> Any:
+def _opened(file: IO[bytes], name: str, channels: int) -> Any:
     """Pillow's image of a file; FormatError for what is none."""
     pillow = _pillow("Reading pictures")
     mode = {1: "L", 3: "RGB", 4: "RGBA"}.get(channels)
@@ -72,7 +58,7 @@ def _opened(file: IO[bytes], name: str, channels: int, upright: bool) -> Any:
         with pillow.Image.open(file) as opened:
             if opened.width * opened.height > MAX_PIXELS:
                 raise FormatError(f"{name}: {opened.width} x {opened.height} pixels are more than {MAX_PIXELS}.")
-            return (pillow.ImageOps.exif_transpose(opened) if upright else opened).convert(mode)
+            return opened.convert(mode)
     except pillow.UnidentifiedImageError as error:  # Pillow's words name an object of Python's
         raise FormatError(f"{name} is not a picture that can be read: its format is not known.") from error
     except (OSError, SyntaxError, ValueError, pillow.Image.DecompressionBombError) as error:
@@ -90,7 +76,6 @@ def _pillow(task: str) -> Any:
         import PIL.Image
         import PIL.ImageDraw
         import PIL.ImageFont
-        import PIL.ImageOps
         import PIL.JpegImagePlugin
         import PIL.WebPImagePlugin
     except ImportError:

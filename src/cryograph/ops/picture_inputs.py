@@ -111,7 +111,7 @@ def find_picture_input(
     if mean is None and std is None:
         levels = _scaling(dtype, (low, high), network, channels, reasons)
     else:
-        given = _given_levels(mean or (0.0,), std or (1.0,), channels)
+        given = given_levels(mean or (0.0,), std or (1.0,), channels)
         reasons.append("(pixel - mean) / std: as given")
         swapped = network is not None and network.bgr and low is None and channels == 3 and dtype.is_floating
         if network is not None and swapped:
@@ -132,7 +132,7 @@ def _given_size(size: tuple[int, int], shape: Shape, tensor: str) -> tuple[int, 
     return size
 
 
-def _given_levels(mean: Levels, std: Levels, channels: int) -> tuple[Levels, Levels]:
+def given_levels(mean: Levels, std: Levels, channels: int) -> tuple[Levels, Levels]:
     """The levels that the caller gave; InputError for as many as there are not channels, or what nothing can be
     divided by."""
     for name, levels in (("mean", mean), ("std", std)):
