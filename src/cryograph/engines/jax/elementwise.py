@@ -131,6 +131,12 @@ def _sign(xp: Any, x: Any) -> Any:
     return xp.sign(x)
 
 
+def _size(xp: Any, x: Any) -> Any:
+    """What has an infinite part is infinite, even beside no number."""
+    endless = xp.isinf(x.real) | xp.isinf(x.imag)
+    return xp.where(endless, xp.asarray(np.inf, x.real.dtype), xp.abs(xp.where(endless, xp.ones((), x.dtype), x)))
+
+
 def _add_n(ctx: JaxContext, *inputs: Any) -> Any:
     if is_list(inputs[0]):
         return sum_of_lists(ctx, inputs)
@@ -218,6 +224,7 @@ RULES: dict[str, Rule] = {
     "CheckNumerics": _check_numerics,
     "CheckNumericsV2": _check_numerics,
     "ClipByValue": _clip,
+    "ComplexAbs": unary(_size),
     "Digamma": special("digamma"),
     "Div": binary(_divide),
     "Equal": _equality("equal", False),

@@ -38,7 +38,7 @@ SHARED: tuple[tuple[dict[str, Rule], str], ...] = (
         plain_elementwise.RULES,
         """
         Abs Acos Acosh AddV2 Angle Asin Asinh Atan Atan2 Atanh BitwiseAnd BitwiseOr BitwiseXor Ceil Complex
-        ComplexAbs Conj Cos Cosh DivNoNan Exp Expm1 Floor Greater GreaterEqual Imag Inv Invert IsFinite IsInf
+        Conj Cos Cosh DivNoNan Exp Expm1 Floor Greater GreaterEqual Imag Inv Invert IsFinite IsInf
         IsNan Less LessEqual Log Log1p LogicalAnd LogicalNot LogicalOr Mul MulNoNan Neg Real RealDiv Reciprocal
         Rint Round Rsqrt Sin Sinh Sqrt Square SquaredDifference Sub Tan
         """,
