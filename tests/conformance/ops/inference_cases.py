@@ -112,7 +112,7 @@ class Draw:
                 attrs[spec.name] = [self.random.choice(SHAPES) for _ in lists[-1]]
         if "Ndense" in attrs:
             attrs["Ndense"], attrs["Nsparse"] = len(attrs["Tdense"]), len(attrs["sparse_types"])
-        if self.op == "Einsum":
+        if self.op in ("Einsum", "XlaEinsum"):
             equations = [
                 "ij,jk->ik",
                 "...ij,...jk->...ik",
@@ -122,6 +122,9 @@ class Draw:
                 "...->...",
                 "b...c,cd->...bd",
             ]
+            if self.op == "XlaEinsum":  # of two operands, always
+                attrs["equation"] = self.random.choice([text for text in equations if "," in text])
+                return attrs
             attrs["equation"] = self.random.choice(equations)
             attrs["N"] = attrs["equation"].count(",") + 1
         return attrs
