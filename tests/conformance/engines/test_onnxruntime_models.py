@@ -151,9 +151,11 @@ def choices(x: Any, flag: Any) -> Any:
 
 
 def with_numpy_inside(x: Any, flag: Any) -> Any:
-    """A loop with an op that only numpy has."""
+    """A loop with singular values, which only numpy finds."""
     return tf.while_loop(
-        lambda i, y: i < 4, lambda i, y: (i + 1, tf.math.lgamma(tf.tanh(y @ WEIGHTS) + 2)), (tf.constant(0), x)
+        lambda i, y: i < 4,
+        lambda i, y: (i + 1, tf.tanh(y @ WEIGHTS) / tf.linalg.svd(y, compute_uv=False)[0]),
+        (tf.constant(0), x),
     )
 
 
