@@ -98,7 +98,8 @@ def main() -> int:
         if group:
             os.environ["TF_ENABLE_ONEDNN_OPTS"] = flag  # which TensorFlow reads when a process imports it
             with ProcessPoolExecutor(min(2, len(group)), mp_context=get_context("spawn")) as pool:
-                for found in pool.map(record, sorted(group), [said.check] * len(group)):
+                largest_first = sorted(group, key=lambda family: -len(golden.cases_of(family)))
+                for found in pool.map(record, largest_first, [said.check] * len(group)):
                     wrong += found
     for line in wrong:
         print(line)

@@ -10,6 +10,8 @@ import argparse
 import importlib
 import os
 import sys
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
@@ -39,33 +41,39 @@ def difference(cases: Any, ours: Any, known: Any) -> str:
     return ""
 
 
-def main() -> int:
-    """The command."""
+def record(family: str, check: bool) -> list[str]:
+    """Writes the file of one family, or says what is wrong with it."""
     import tensorflow  # noqa: F401 # the oracle: tells the house's scripts which environment this needs
 
+    making = importlib.import_module("tests.conformance.graphs.making")
+    graphs = importlib.import_module("tests.support.graph_cases")
+    cases = importlib.import_module("tests.support.op_cases")
+    importlib.import_module(f"tests.conformance.graphs.{family}")
+    path = graphs.GRAPHS / f"{family}.bin"
+    known = {case.name: case for case in graphs.read_graphs(family)} if path.exists() else {}
+    made = [making.record(recipe) for recipe in making.RECIPES[family]]
+    differs = {
+        case.name: difference(cases, case, known[case.name]) if case.name in known else "is not recorded"
+        for case in made
+    }
+    differs |= dict.fromkeys(known.keys() - differs.keys(), "belongs to no recipe")
+    if check:
+        return [f"{family}: {name}: {why}" for name, why in differs.items() if why]
+    if any(differs.values()):
+        graphs.write_graphs(path, [case if differs[case.name] else known[case.name] for case in made])
+    return []
+
+
+def main() -> int:
+    """The command."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("families", nargs="*", metavar="FAMILY")
     parser.add_argument("--check", action="store_true")
     said = parser.parse_args()
-    making = importlib.import_module("tests.conformance.graphs.making")
-    graphs = importlib.import_module("tests.support.graph_cases")
-    cases = importlib.import_module("tests.support.op_cases")
     there = {path.stem for path in (ROOT / "tests" / "conformance" / "graphs").glob("*.py")} - {"making"}
-    wrong: list[str] = []
-    for family in said.families or sorted(there):
-        importlib.import_module(f"tests.conformance.graphs.{family}")
-        path = graphs.GRAPHS / f"{family}.bin"
-        known = {case.name: case for case in graphs.read_graphs(family)} if path.exists() else {}
-        made = [making.record(recipe) for recipe in making.RECIPES[family]]
-        differs = {
-            case.name: difference(cases, case, known[case.name]) if case.name in known else "is not recorded"
-            for case in made
-        }
-        differs |= dict.fromkeys(known.keys() - differs.keys(), "belongs to no recipe")
-        if said.check:
-            wrong += [f"{family}: {name}: {why}" for name, why in differs.items() if why]
-        elif any(differs.values()):
-            graphs.write_graphs(path, [case if differs[case.name] else known[case.name] for case in made])
+    families = said.families or sorted(there)
+    with ProcessPoolExecutor(min(2, len(families)), mp_context=get_context("spawn")) as pool:
+        wrong = [line for found in pool.map(record, families, [said.check] * len(families)) for line in found]
     for line in wrong:
         print(line)
     return 1 if wrong else 0
