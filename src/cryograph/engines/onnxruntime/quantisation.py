@@ -17,13 +17,18 @@ from .values import Refusal, Value
 F = np.float32
 
 
-def _fake(g: Builder, x: Value, low: Array, high: Array, num_bits: int, narrow_range: bool) -> Value:
+def _nudged(x: Value, low: Array, high: Array, num_bits: int, narrow_range: bool) -> tuple[Array, Array, Array, Array]:
+    """The ends of a constant range and its step, once zero is one of its steps; and where it is empty."""
     from ..numpy.fake_quantisation import nudged
 
     if x.dtype != FLOAT32 or not 2 <= num_bits <= 16 or (low > high).any():
         raise Refusal("the range or the dtype makes no sense")
     empty = (low == 0) & (high == 0)
-    least, most, step = nudged(low, np.where(empty, F(1), high), num_bits, narrow_range)
+    return *nudged(low, np.where(empty, F(1), high), num_bits, narrow_range), empty
+
+
+def _fake(g: Builder, x: Value, low: Array, high: Array, num_bits: int, narrow_range: bool) -> Value:
+    least, most, step, empty = _nudged(x, low, high, num_bits, narrow_range)
     inverse = F(1) / step
     zero = np.floor(-least * inverse + F(0.5))
     bounded = g.binary("Max", g.binary("Min", x, g.const(most, FLOAT32)), g.const(least, FLOAT32))
@@ -173,12 +178,7 @@ def quantize_and_dequantize_v3(
 
 def _outside(g: Builder, x: Value, low: Array, high: Array, num_bits: int, narrow_range: bool) -> tuple[Value, Value]:
     """Which numbers lie below and above a range that is a constant; none of an empty one."""
-    from ..numpy.fake_quantisation import nudged
-
-    if x.dtype != FLOAT32 or not 2 <= num_bits <= 16 or (low > high).any():
-        raise Refusal("the range or the dtype makes no sense")
-    empty = (low == 0) & (high == 0)
-    least, most, _ = nudged(low, np.where(empty, F(1), high), num_bits, narrow_range)
+    least, most, _, empty = _nudged(x, low, high, num_bits, narrow_range)
     least, most = np.where(empty, F(-np.inf), least), np.where(empty, F(np.inf), most)
     return (
         g.binary("Less", x, g.const(least, FLOAT32), BOOL),

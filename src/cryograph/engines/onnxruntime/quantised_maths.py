@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 
@@ -33,25 +34,38 @@ from .windows import Window, layout_of, window_of
 INT8 = dtype_of("int8")
 
 
-def _zero(g: Builder, low: Value, high: Value, kind: DType) -> Value:
+class Ranged(NamedTuple):
+    """Numbers as small integers, and the ends of their range."""
+
+    value: Value
+    low: Value
+    high: Value
+    kind: DType
+
+
+def _two(g: Builder, x: Value, y: Value, ends: Sequence[Value], kinds: tuple[DType, DType]) -> tuple[Ranged, Ranged]:
+    """Two tensors, with the ends of the one's range and then those of the other's."""
+    low_x, high_x, low_y, high_y = (scalar(g, end) for end in ends)
+    return Ranged(x, low_x, high_x, kinds[0]), Ranged(y, low_y, high_y, kinds[1])
+
+
+def _zero(g: Builder, x: Ranged) -> Value:
     """The step (int64) that means zero."""
-    return level(g, f32(g, 0), low, high, kind)
+    return level(g, f32(g, 0), x.low, x.high, x.kind)
 
 
-def _held_zero(g: Builder, low: Value, high: Value, kind: DType) -> Value:
+def _held_zero(g: Builder, x: Ranged) -> Value:
     """The same in the dtype, as kernels take it; the run fails where it lies outside."""
-    zero = _zero(g, low, high, kind)
-    wrong = g.unary("Not", same(g, zero, within(g, zero, kind)), BOOL)
-    return g.cast(sure(g, zero, wrong), plain(kind))
+    zero = _zero(g, x)
+    wrong = g.unary("Not", same(g, zero, within(g, zero, x.kind)), BOOL)
+    return g.cast(sure(g, zero, wrong), plain(x.kind))
 
 
-def _product_range(
-    g: Builder, a: tuple[Value, Value, DType], b: tuple[Value, Value, DType], dtype: DType
-) -> list[Value]:
+def _product_range(g: Builder, a: Ranged, b: Ranged, dtype: DType) -> list[Value]:
     steps = []
-    for low, high, kind in (a, b):
-        lowest, highest = limits(kind)
-        steps.append(div(g, sub(g, high, low), f32(g, highest - lowest)))
+    for factor in (a, b):
+        lowest, highest = limits(factor.kind)
+        steps.append(div(g, sub(g, factor.high, factor.low), f32(g, highest - lowest)))
     step = mul(g, steps[0], steps[1])
     return [mul(g, step, f32(g, end)) for end in limits(dtype)]
 
@@ -74,7 +88,6 @@ def conv2d(
     dilations: Sequence[int] = (1, 1, 1, 1),
 ) -> list[Value]:
     """What is added around the picture means zero."""
-    ends = [scalar(g, end) for end in (min_x, max_x, min_w, max_w)]
     if plain(Tfilter) != UINT8:
         raise Refusal(f"{step.op} of {Tfilter} filters has no lowering to ONNX")
     if plain(out_type) != INT32 or list(dilations) != [1, 1, 1, 1] or strides[1] != strides[2]:
@@ -84,12 +97,12 @@ def conv2d(
         raise Refusal("the shape of the filter is not known")
     kernel = [size or 0 for size in w.shape[:2]]
     attrs = window_of(layout, strides, padding).attrs(x, kernel)
-    zeros = [_held_zero(g, ends[0], ends[1], Tinput), _held_zero(g, ends[2], ends[3], Tfilter)]
+    a, b = _two(g, x, w, (min_x, max_x, min_w, max_w), (Tinput, Tfilter))
+    zeros = [_held_zero(g, a), _held_zero(g, b)]
     made = g.op(
         "ConvInteger", layout.enter(g, x), filters_first(g, w, 2), *zeros, dtype=INT32, kernel_shape=kernel, **attrs
     )
-    ranges = _product_range(g, (ends[0], ends[1], Tinput), (ends[2], ends[3], Tfilter), out_type)
-    return [layout.leave(g, made), *ranges]
+    return [layout.leave(g, made), *_product_range(g, a, b, out_type)]
 
 
 def matmul(
@@ -108,78 +121,70 @@ def matmul(
     transpose_a: bool = False,
     transpose_b: bool = False,
 ) -> list[Value]:
-    ends = [scalar(g, end) for end in (min_a, max_a, min_b, max_b)]
     if plain(Toutput) != INT32 or a.rank != 2 or b.rank != 2:
         raise Refusal(f"{step.op} to {Toutput} has no lowering to ONNX")
     left = g.transpose(a, [1, 0]) if transpose_a else a
     right = g.transpose(b, [1, 0]) if transpose_b else b
-    zeros = [_held_zero(g, ends[0], ends[1], T1), _held_zero(g, ends[2], ends[3], T2)]
+    x, y = _two(g, left, right, (min_a, max_a, min_b, max_b), (T1, T2))
+    zeros = [_held_zero(g, x), _held_zero(g, y)]
     made = g.op("MatMulInteger", left, right, *zeros, dtype=INT32, shape=(left.size(0), right.size(1)))
-    return [made, *_product_range(g, (ends[0], ends[1], T1), (ends[2], ends[3], T2), Toutput)]
+    return [made, *_product_range(g, x, y, Toutput)]
 
 
-def product(
-    g: Builder,
-    step: Step,
-    x: Value,
-    y: Value,
-    min_x: Value,
-    max_x: Value,
-    min_y: Value,
-    max_y: Value,
-    *,
-    T1: DType,
-    T2: DType,
-    Toutput: DType,
-) -> list[Value]:
-    ends = [scalar(g, end) for end in (min_x, max_x, min_y, max_y)]
-    first = sub(g, g.int64(x), _zero(g, ends[0], ends[1], T1))
-    second = sub(g, g.int64(y), _zero(g, ends[2], ends[3], T2))
-    made = g.cast(mul(g, first, second), plain(Toutput))
-    return [made, *_product_range(g, (ends[0], ends[1], T1), (ends[2], ends[3], T2), Toutput)]
+def _of_two(made: Callable[[Builder, Ranged, Ranged, DType], list[Value]]) -> Lowering:
+    """The lowering of what is worked out element by element."""
+
+    def lower(
+        g: Builder,
+        step: Step,
+        x: Value,
+        y: Value,
+        min_x: Value,
+        max_x: Value,
+        min_y: Value,
+        max_y: Value,
+        *,
+        T1: DType,
+        T2: DType,
+        Toutput: DType,
+    ) -> list[Value]:
+        return made(g, *_two(g, x, y, (min_x, max_x, min_y, max_y), (T1, T2)), Toutput)
+
+    return lower
 
 
-def _sum_range(g: Builder, ends: Sequence[Value], bits: int) -> tuple[Value, Value]:
+def _product(g: Builder, x: Ranged, y: Ranged, dtype: DType) -> list[Value]:
+    factors = [sub(g, g.int64(each.value), _zero(g, each)) for each in (x, y)]
+    return [g.cast(mul(g, *factors), plain(dtype)), *_product_range(g, x, y, dtype)]
+
+
+def _sum_range(g: Builder, x: Ranged, y: Ranged, bits: int) -> tuple[Value, Value]:
     """A range for sums: wider than that of the parts by some bits, and the same on both sides of zero."""
-    widest = g.unary("Abs", ends[0])
-    for end in ends[1:]:
+    widest = g.unary("Abs", x.low)
+    for end in (x.high, y.low, y.high):
         widest = g.binary("Max", widest, g.unary("Abs", end))
     high = mul(g, widest, f32(g, 1 << bits))
     return g.unary("Neg", high), high
 
 
-def total(
-    g: Builder,
-    step: Step,
-    x: Value,
-    y: Value,
-    min_x: Value,
-    max_x: Value,
-    min_y: Value,
-    max_y: Value,
-    *,
-    T1: DType,
-    T2: DType,
-    Toutput: DType,
-) -> list[Value]:
+def _total(g: Builder, x: Ranged, y: Ranged, dtype: DType) -> list[Value]:
     """Both in the steps of the sum's range: that of the lowest number, and a whole number of steps for each further.
     A single number gets its own step."""
-    ends = [scalar(g, end) for end in (min_x, max_x, min_y, max_y)]
-    low, high = _sum_range(g, ends, 14)
-    if x.shape is None or y.shape is None or None in (*x.shape, *y.shape):
+    low, high = _sum_range(g, x, y, 14)
+    shapes = x.value.shape, y.value.shape
+    if any(shape is None or None in shape for shape in shapes):
         raise Refusal("a sum of quantised numbers needs known shapes")
-    sizes = [int(np.prod([size or 0 for size in part.shape or ()])) for part in (x, y)]
+    sizes = [int(np.prod([size or 0 for size in shape or ()])) for shape in shapes]
     alone = sizes.index(1) if 1 in sizes else None
     parts = []
-    given = ((x, ends[0], ends[1], T1), (y, ends[2], ends[3], T2))
-    for number, (part, least, most, kind) in enumerate(given):
+    for number, (part, least, most, kind) in enumerate((x, y)):
         if number == alone:
             parts.append(within(g, level(g, meaning(g, part, least, most, kind), low, high, INT32), INT32))
             continue
         first, second = (level(g, meaning(g, g.const(n, INT64), least, most, kind), low, high, INT32) for n in (0, 1))
         moved = add(g, first, mul(g, g.int64(part), sub(g, second, first)))
         parts.append(within(g, moved, INT32))
-    return [g.cast(add(g, parts[0], parts[1]), plain(Toutput)), low, high]
+    return [g.cast(add(g, parts[0], parts[1]), plain(dtype)), low, high]
 
 
 def bias_add(
@@ -196,12 +201,12 @@ def bias_add(
     T2: DType,
     out_type: DType,
 ) -> list[Value]:
-    ends = [scalar(g, end) for end in (min_x, max_x, min_bias, max_bias)]
-    low, high = _sum_range(g, ends, 17)
-    zero = within(g, _zero(g, low, high, INT32), INT32)
+    a, b = _two(g, x, bias, (min_x, max_x, min_bias, max_bias), (T1, T2))
+    low, high = _sum_range(g, a, b, 17)
+    zero = within(g, level(g, f32(g, 0), low, high, INT32), INT32)
     parts = [
-        g.int64(to_quantised(g, to_float(g, part, own[0], own[1], kind), low, high, INT32))
-        for part, own, kind in ((x, ends[:2], T1), (bias, ends[2:], T2))
+        g.int64(to_quantised(g, to_float(g, part, least, most, kind), low, high, INT32))
+        for part, least, most, kind in (a, b)
     ]
     made = g.cast(add(g, add(g, parts[0], parts[1]), zero), plain(out_type))
     return [Value(made.name, made.dtype, x.shape), low, high]
@@ -274,13 +279,13 @@ def _average(g: Builder, x: Value, window: Window, kernel: list[int]) -> Value:
 
 
 LOWERINGS: Table = {
-    "QuantizedAdd": total,
+    "QuantizedAdd": _of_two(_total),
     "QuantizedAvgPool": _pool(_average),
     "QuantizedBiasAdd": bias_add,
     "QuantizedConcat": concat,
     "QuantizedConv2D": conv2d,
     "QuantizedMatMul": matmul,
     "QuantizedMaxPool": _pool(_largest),
-    "QuantizedMul": product,
+    "QuantizedMul": _of_two(_product),
     "QuantizedReshape": reshaped,
 }

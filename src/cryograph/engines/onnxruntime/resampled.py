@@ -13,7 +13,7 @@ import numpy as np
 from ...base.dtypes import FLOAT32
 from ...base.tensors import Array
 from ...program.program import Step
-from .builder import Builder, Table
+from .builder import Builder, Lowering, Table
 from .values import Refusal, Value
 
 MAX_WEIGHTS = 1 << 22
@@ -116,43 +116,39 @@ def scale_and_translate_grad(
     return made
 
 
-def bilinear_grad(
-    g: Builder,
-    step: Step,
-    grads: Value,
-    original: Value,
-    *,
-    align_corners: bool = False,
-    half_pixel_centers: bool = False,
-) -> Value:
+def _gradient(weights: Callable[[int, int, bool, bool], Array]) -> Lowering:
+    """The lowering for kinds that are told the picture; weights also of aligned corners and of centers at halves."""
+
+    def lower(
+        g: Builder,
+        step: Step,
+        grads: Value,
+        original: Value,
+        *,
+        align_corners: bool = False,
+        half_pixel_centers: bool = False,
+    ) -> Value:
+        _floats(original, step)
+        return _unscaled(
+            g, grads, _sizes(original)[:2], lambda a, b: weights(a, b, align_corners, half_pixel_centers), original
+        )
+
+    return lower
+
+
+def _linear(a: int, b: int, align_corners: bool, half_pixel_centers: bool) -> Array:
     from ..numpy.image_grads import linear_weights
     from ..numpy.images import sources
 
-    def weights(a: int, b: int) -> Array:
-        return linear_weights(sources(a, b, align_corners, half_pixel_centers), a)
-
-    _floats(original, step)
-    return _unscaled(g, grads, _sizes(original)[:2], weights, original)
+    return linear_weights(sources(a, b, align_corners, half_pixel_centers), a)
 
 
-def bicubic_grad(
-    g: Builder,
-    step: Step,
-    grads: Value,
-    original: Value,
-    *,
-    align_corners: bool = False,
-    half_pixel_centers: bool = False,
-) -> Value:
+def _cubic(a: int, b: int, align_corners: bool, half_pixel_centers: bool) -> Array:
     from ..numpy.image_grads import laid_weights
     from ..numpy.images import cubic_weights, sources
 
-    def weights(a: int, b: int) -> Array:
-        places = sources(a, b, align_corners, half_pixel_centers)
-        return laid_weights(*cubic_weights(places, a, half_pixel_centers), a)
-
-    _floats(original, step)
-    return _unscaled(g, grads, _sizes(original)[:2], weights, original)
+    places = sources(a, b, align_corners, half_pixel_centers)
+    return laid_weights(*cubic_weights(places, a, half_pixel_centers), a)
 
 
 def _floats(x: Value, step: Step) -> None:
@@ -175,8 +171,8 @@ def nearest_grad(
 
 LOWERINGS: Table = {
     "ResizeArea": resize_area,
-    "ResizeBicubicGrad": bicubic_grad,
-    "ResizeBilinearGrad": bilinear_grad,
+    "ResizeBicubicGrad": _gradient(_cubic),
+    "ResizeBilinearGrad": _gradient(_linear),
     "ResizeNearestNeighborGrad": nearest_grad,
     "ScaleAndTranslate": scale_and_translate,
     "ScaleAndTranslateGrad": scale_and_translate_grad,
