@@ -13,10 +13,14 @@ from cryograph.base.dtypes import FLOAT32, INT32, STRING, dtype_of
 from cryograph.base.errors import RunError, UnsupportedError
 from cryograph.base.files import open_file
 from cryograph.base.tensors import Tensor
+from cryograph.engines.numpy.rules import RULES
 from cryograph.engines.onnxruntime import kernels
+from cryograph.engines.onnxruntime.complexes import FORMULAS
 from cryograph.engines.onnxruntime.engine import OnnxRuntime, lowered
+from cryograph.engines.onnxruntime.left_out import LEFT_OUT
 from cryograph.engines.onnxruntime.lower import NO_MEANING, Lowering
 from cryograph.engines.onnxruntime.lowerings import FAMILIES, LOWERINGS
+from cryograph.engines.onnxruntime.pairing import MOVED, WHOLE
 from cryograph.engines.onnxruntime.session import Session, shared
 from cryograph.ops.signatures import signature
 from cryograph.program.build import build_program
@@ -184,6 +188,18 @@ def test_a_model_that_the_runtime_refuses_is_an_error_of_ours() -> None:
 
 def test_an_op_has_one_family() -> None:
     assert sum(len(family.LOWERINGS) for family in FAMILIES) == len(LOWERINGS)
+
+
+def test_why_an_op_is_left_out_is_said_of_ops_that_numpy_alone_has() -> None:
+    assert not LEFT_OUT.keys() & LOWERINGS.keys()
+    assert LEFT_OUT.keys() <= RULES.keys()
+
+
+def test_each_op_on_complex_numbers_has_one_way_and_a_lowering() -> None:
+    ways = (WHOLE, MOVED.keys(), FORMULAS.keys())
+    named = [op for way in ways for op in way]
+    assert len(set(named)) == len(named)
+    assert set(named) <= LOWERINGS.keys()
 
 
 @pytest.mark.parametrize("op", sorted(LOWERINGS.keys() - {SCAN}))  # which is ours

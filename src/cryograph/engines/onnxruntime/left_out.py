@@ -23,11 +23,17 @@ _REASONS: dict[str, tuple[str, ...]] = {
     "holds lists in tensors": (
         *("RaggedTensorFromVariant", "RaggedTensorToVariant", "TensorListConcatLists", "TensorListPushBackBatch"),
     ),
+    "prints numbers, which ONNX Runtime does in a form of its own": ("StringFormat",),
     "reads or writes messages and lines": (
         *("DecodeCSV", "DeserializeManySparse", "DeserializeSparse", "ParseExample", "ParseExampleV2"),
         *("ParseSingleExample", "ParseTensor", "SerializeManySparse", "SerializeSparse", "SerializeTensor"),
     ),
     "reads the bits of numbers, which ONNX has no operator for": ("NextAfter", "XlaReducePrecision"),
+    "reads the bytes of strings, which ONNX has no operator for": (
+        *("DecodeBase64", "DecodeCompressed", "DecodePaddedRaw", "DecodeRaw", "EncodeBase64", "Fingerprint"),
+        *("StringLength", "StringStrip", "StringToHashBucket", "StringToHashBucketFast", "StringToHashBucketStrong"),
+        *("Substr", "UnicodeDecode", "UnicodeDecodeWithOffsets", "UnicodeEncode", "UnicodeScript", "UnicodeTranscode"),
+    ),
     "rounds means to steps, where the order of adding decides": ("QuantizedInstanceNorm",),
     "spreads gradients over places that are worked out in the run": (
         *("CropAndResizeGradBoxes", "CropAndResizeGradImage", "Dilation2DBackpropFilter", "Dilation2DBackpropInput"),
@@ -36,12 +42,6 @@ _REASONS: dict[str, tuple[str, ...]] = {
     "walks along each sequence and back, or keeps the best of many ways": (
         *("CTCBeamSearchDecoder", "CTCLoss", "CTCLossV2"),
     ),
-    "reads the bytes of strings, which ONNX has no operator for": (
-        *("DecodeBase64", "DecodeCompressed", "DecodePaddedRaw", "DecodeRaw", "EncodeBase64", "Fingerprint"),
-        *("StringLength", "StringStrip", "StringToHashBucket", "StringToHashBucketFast", "StringToHashBucketStrong"),
-        *("Substr", "UnicodeDecode", "UnicodeDecodeWithOffsets", "UnicodeEncode", "UnicodeScript", "UnicodeTranscode"),
-    ),
-    "prints numbers, which ONNX Runtime does in a form of its own": ("StringFormat",),
 }
 
 LEFT_OUT: dict[str, str] = {op: why for why, ops in _REASONS.items() for op in ops}

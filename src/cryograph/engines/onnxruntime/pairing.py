@@ -148,7 +148,8 @@ WHOLE = frozenset(
         *("StopGradient", "While"),
         *(SCAN, "Shape", "ShapeN"),
         *("BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "MatMul"),
-        *(f"{way}FFT{form}" for way in ("", "Batch", "BatchI", "I", "IR", "R") for form in ("", "2D", "3D", "ND")),
+        *(f"{way}FFT{form}" for way in ("", "Batch", "BatchI", "I", "IR", "R") for form in ("", "2D", "3D")),
+        *(f"{way}FFTND" for way in ("", "I", "IR", "R")),
     }
 )
 """1. Ops that hand values on or ask for their shapes, and those whose lowerings know of pairs."""
