@@ -17,7 +17,7 @@ else:
     import tomli as tomllib
 
 ROOT = Path(__file__).parents[1]
-EXTRAS = ("jax", "keras", "images", "remote", "safetensors")
+EXTRAS = ("jax", "keras", "images", "remote", "safetensors", "scipy", "text")
 
 
 def lowest(requirements: list[str]) -> list[str]:

@@ -52,7 +52,8 @@ def check(mine: Any, other: Any) -> None:
 
 def test_element_types_are_those_of_onnx() -> None:
     for dtype, number in ELEMENT_TYPES.items():
-        assert onnx.helper.tensor_dtype_to_np_dtype(number) == dtype.numpy
+        name = onnx.TensorProto.DataType.Name(number).lower()
+        assert {"float": "float32", "double": "float64"}.get(name, name) == dtype.name
 
 
 def reread(model: Any) -> Any:

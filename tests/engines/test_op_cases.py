@@ -19,6 +19,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from google.protobuf import __version__ as protobuf_version
 
 from cryograph.base.errors import Error
 from cryograph.engines.numpy import rules
@@ -72,12 +73,18 @@ def test_numpy(op: str) -> None:
 
 def check_numpy(case: Case, answers: list[Array] | None) -> None:
     """The reference engine answers as TensorFlow, and refuses what it refuses."""
-    if answers is None:
+    if answers is None or is_unread(case):
         with pytest.raises(Error):
             Numpy().prepare(program_of(case))(feeds_of(case))
         return
     case = replace(case, fixed=())
     assert_answers(case, Numpy().prepare(program_of(case, answers))(feeds_of(case)), answers)
+
+
+def is_unread(case: Case) -> bool:
+    """Whether the protobuf that is installed refuses a text whose groups are called by the names of their fields."""
+    texts = case.inputs[0] if case.op == "DecodeProtoV2" else np.zeros(0)
+    return int(protobuf_version.partition(".")[0]) < 5 and any(b" g {" in text for text in texts.reshape(-1).tolist())
 
 
 def test_every_rule_has_a_case() -> None:
@@ -177,7 +184,7 @@ def differs(case: Case) -> bool:
     """Where ONNX Runtime answers otherwise, and no lowering can know it before the run."""
     x = case.inputs[0] if case.inputs else np.zeros(1)
     if version() < (1, 28):
-        if case.op in ("Erf", "Erfc", "Sqrt", "Rsqrt") and x.dtype.kind == "f" and not np.isfinite(x).all():
+        if case.op in ("Erf", "Erfc", "Sqrt", "Rsqrt") and x.dtype.kind in "fV" and not np.isfinite(x).all():
             return True  # what is no number
         if case.op in ("All", "Min") and not x.size:
             return True

@@ -90,8 +90,10 @@ def functions() -> Iterator[Case]:
             yield lowered(op, np.array(ENDS[: 5 if op == "Erf" else None], kind))
             if op in ("Acos", "Asin", "Atanh", "Erfinv", "Ndtri"):
                 # TensorFlow's float32 loses the digits that are left of 1.
-                near = np.logspace(-7 if kind == "float64" else -2, -1, 20)
-                places = np.concatenate([np.linspace(-1, 1, 83), 1 - near, np.logspace(-30, -1, 20)])
+                rest = np.linspace(1, 0.6, 20)
+                near = np.ldexp(rest, -np.arange(3, 23)) if kind == "float64" else rest / 10
+                tiny = np.ldexp(rest, -5 * np.arange(20, 0, -1))
+                places = np.concatenate([np.linspace(-1, 1, 83), 1 - near, tiny])
                 yield lowered(op, places.astype(kind), tolerance=5e-6 if kind == "float32" else 2e-6)
                 continue
             for size in (1e-6, 0.4, 3, 30):  # an error of a large value hides those of small ones

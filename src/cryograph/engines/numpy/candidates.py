@@ -6,6 +6,7 @@ the true classes of earlier runs begin anew each time: all classes are equally l
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from functools import lru_cache
 
@@ -109,7 +110,9 @@ def _log_uniform(
     scale = np.log1p(np.float64(range_max))
 
     def draw(words: Array) -> Array:
-        made = np.exp(uniform(words, np.dtype(np.float64)) * scale).astype(np.int64) - 1
+        powers = uniform(words, np.dtype(np.float64)) * scale
+        # One by one: numpy's own exp is another one on some machines, and each digit counts.
+        made = np.fromiter(map(math.exp, powers.tolist()), np.float64, powers.size).astype(np.int64) - 1
         return np.asarray(made % range_max)
 
     def chance(of: Array) -> Array:

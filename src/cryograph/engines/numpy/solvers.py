@@ -131,6 +131,8 @@ def _by_scipy(name: str) -> Rule:
             if a.size and np.isfinite(a[at]).all():
                 with np.errstate(all="ignore"):
                     made = function(a[at])
+                if made.dtype.kind != a.dtype.kind:  # an older SciPy leaves a real root complex
+                    made = np.real_if_close(made, tol=1000)
                 found[at] = made if made.dtype.kind == a.dtype.kind and np.isfinite(made).all() else np.nan
         return given(ctx, found)
 

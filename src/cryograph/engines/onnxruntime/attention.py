@@ -18,6 +18,7 @@ import numpy as np
 from ...base.dtypes import FLOAT32
 from ...base.shapes import Shape
 from ...base.tensors import Array
+from .faults import ATTENTION_BIAS, is_right
 from .transformers import Neighbours
 from .values import MICROSOFT, OnnxNode
 
@@ -189,7 +190,7 @@ def _bias(
     if not scores.bias:
         return ""
     shape = n.shape(scores.bias)
-    if shape is None or len(shape) != 4 or n.dtype(scores.bias) != FLOAT32:
+    if not is_right(ATTENTION_BIAS) or shape is None or len(shape) != 4 or n.dtype(scores.bias) != FLOAT32:
         return None
     batch, over, rows, columns = shape
     if (batch != 1 and (batch is None or batch != q[0])) and not (batch is None and q[0] is None):

@@ -156,6 +156,11 @@ def cosh(g: Builder, x: Value) -> Value:
     return g.binary("Add", times(g, scaled(g, root, 0.5), root), small)
 
 
+def cos(g: Builder, x: Value) -> Value:
+    half = g.unary("Sin", scaled(g, x, 0.5))
+    return g.binary("Sub", g.like(1, x), scaled(g, times(g, half, half), 2))
+
+
 def tan(g: Builder, x: Value) -> Value:
     return g.binary("Div", g.unary("Sin", x), g.unary("Cos", x))
 
@@ -202,6 +207,7 @@ FORMULAS: Mapping[str, Formula] = {
     "Asinh": asinh,
     "Atan": atan,
     "Atanh": atanh,
+    "Cos": cos,
     "Cosh": cosh,
     "Elu": elu,
     "Erf": erf,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
+import ml_dtypes
 import numpy as np
 
 from ...base.dtypes import BOOL, INT32, INT64, DType
@@ -203,7 +204,7 @@ def atan2(g: Builder, step: Step, y: Value, x: Value) -> Value:
     zero = g.like(0, x)
     unknown = (g.unary("IsNaN", x, BOOL), g.unary("IsNaN", y, BOOL))
     # The largest numbers stand for infinity, so that the ratio of two is a number.
-    most = float(np.finfo(x.dtype.numpy or np.float32).max)
+    most = float(ml_dtypes.finfo(x.dtype.numpy or np.float32).max)  # type: ignore[no-untyped-call]
     x = g.op("Clip", x, g.like(-most, x), g.like(most, x), shape=x.shape)
     y = g.op("Clip", y, g.like(-most, x), g.like(most, x), shape=y.shape)
     half = g.where(_is_negative(g, y), g.like(-math.pi, x), g.like(math.pi, x), y.shape)

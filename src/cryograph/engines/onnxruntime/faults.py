@@ -8,12 +8,19 @@ from functools import cache
 
 from .values import Refusal
 
-REVERSE_NONE, RNN_LENGTHS, TOP_OF_NOTHING = "ReverseSequence", "RNN", "TopK"
+ATTENTION_BIAS, NORM_OF_NO_AXES, POOLED_PLACES = "MultiHeadAttention", "ReduceL2", "MaxPool"
+REVERSE_NONE, RNN_LENGTHS, TOP_OF_NOTHING, TRANSPOSED = "ReverseSequence", "RNN", "TopK", "FusedMatMul"
+QUOTIENT_OF_NOTHING = "Div"
 
 _RIGHT_SINCE: dict[str, tuple[tuple[int, int], str]] = {
+    ATTENTION_BIAS: ((1, 22), "adds what belongs to other heads or pictures to the scores of attention"),
+    NORM_OF_NO_AXES: ((1, 24), "gives numbers with their signs as norms along no axes"),
+    POOLED_PLACES: ((1, 30), "names wrong places in padded windows"),
+    QUOTIENT_OF_NOTHING: ((1, 28), "loses what is divided by a constant without elements"),
     REVERSE_NONE: ((1, 28), "reverses sequences of no elements"),
     RNN_LENGTHS: ((1, 28), "goes on after the end of shorter sequences"),
     TOP_OF_NOTHING: ((1, 32), "ends the process when there are no rows"),
+    TRANSPOSED: ((1, 26), "has no kernel for the products of transposed doubles that it makes itself"),
 }
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from ...base.dtypes import BOOL, FLOAT64, INT32, INT64
 from ...program.program import Step
 from .builder import Builder, Lowering, Table
+from .faults import QUOTIENT_OF_NOTHING, must_be_right
 from .rows import all_hold, count_of, most, tallied, vector
 from .sparse import joinable
 from .values import Refusal, Value
@@ -73,6 +74,8 @@ def _average(g: Builder, step: Step, x: Value, ids: Value, power: float, num_seg
     found, count = _rising(g, ids, num_segments)
     sums = _joined(g, rows, found, count, "add", 0)
     if power:
+        if ids.array is not None and not ids.array.size:
+            must_be_right(QUOTIENT_OF_NOTHING)
         sizes = g.op("Max", tallied(g, found, count), g.ints([1]), shape=(None,))
         if power != 1:
             if not rows.dtype.is_floating:

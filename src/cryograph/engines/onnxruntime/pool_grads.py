@@ -11,6 +11,7 @@ from ...base.dtypes import BOOL, FLOAT32, FLOAT64, INT64
 from ...program.program import Step
 from .builder import Builder, Lowering, Table
 from .conv import transposed
+from .faults import POOLED_PLACES, must_be_right
 from .values import Refusal, Value
 from .windows import DATA_FORMATS, Layout, Window, layout_of, window_of
 
@@ -24,6 +25,8 @@ def _places(g: Builder, x: Value, window: Window, ksize: Sequence[int]) -> tuple
     layout = window.layout
     kernel = layout.pick(ksize, "ksize")
     attrs = window.pool_attrs(x, kernel)
+    if any(attrs.get("pads", [])):
+        must_be_right(POOLED_PLACES)
     # The runtime names no place in a window that is all NaN or minus infinity.
     least = np.nextafter(np.finfo(x.dtype.numpy).min, 0)
     some = g.binary("Greater", x, g.like(float(least), x), BOOL)

@@ -9,7 +9,7 @@ from ...base.shapes import Shape, element_count, is_known, known
 from ...program.program import Step
 from .builder import Builder, Lowering, Table
 from .elementwise import floats_only
-from .faults import TOP_OF_NOTHING, must_be_right
+from .faults import NORM_OF_NO_AXES, TOP_OF_NOTHING, is_right, must_be_right
 from .values import Refusal, Value
 from .whole import from_float, quotient
 
@@ -127,7 +127,9 @@ def norm(g: Builder, step: Step, x: Value, axes: Value, *, keep_dims: bool = Fal
         return from_float(g, g.unary("Sqrt", g.cast(_wrapped_sum(g, squares, axes, keep_dims), FLOAT64)), x.dtype)
     floats_only(x, step.op)
     made = reduced(g, "ReduceL2", x, axes, keep_dims)
-    return g.unary("Abs", x) if made is x else made
+    if made is x or (axes.array is None and not is_right(NORM_OF_NO_AXES)):
+        return g.unary("Abs", made)
+    return made
 
 
 def _arg(op: str) -> Lowering:

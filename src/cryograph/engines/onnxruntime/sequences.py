@@ -17,6 +17,7 @@ from ...base.dtypes import BOOL, FLOAT32, FLOAT64, INT32, INT64, VARIANT, DType
 from ...base.shapes import Shape, compatible, known, merge
 from .builder import Builder
 from .control import emitted
+from .kernels import supports
 from .values import ELEMENT_TYPES, Items, Refusal, Value
 
 LAST = int(np.iinfo(np.int64).max)
@@ -87,7 +88,7 @@ def empty_sequence(g: Builder, items: Items) -> Value:
 
 def in_parts(g: Builder, rows: Value, each: int, items: Items) -> Value:
     """A sequence of `each` rows an element."""
-    if items.dtype in SPLITTABLE:
+    if items.dtype in SPLITTABLE and supports("SplitToSequence", [items.dtype, INT64], None):
         return sequence_op(g, "SplitToSequence", rows, g.const(each, INT64), items=items, axis=0, keepdims=1)
     if each != 1:
         raise Refusal(f"lists of {items.dtype} whose elements' shape is not known have no form in ONNX")

@@ -13,14 +13,16 @@ from typing import Any
 
 import numpy as np
 
-from ...base.dtypes import FLOAT32, STRING
+from ...base.dtypes import FLOAT32, FLOAT64, STRING
 from ...base.errors import RunError, UnsupportedError
 from ...base.tensors import Array, Tensor
+from .faults import TRANSPOSED, is_right
 from .proto import model_proto
 from .values import (
     BFLOAT16,
     ELEMENT_TYPES,
     FAILED,
+    PARTS,
     OnnxGraph,
     OnnxNode,
     Value,
@@ -99,7 +101,10 @@ class Session:
         errors = _errors()
         try:
             return runtime.InferenceSession(
-                model.SerializeToString(), options, providers=["CPUExecutionProvider"], disabled_optimizers=list(SLOWER)
+                model.SerializeToString(),
+                options,
+                providers=["CPUExecutionProvider"],
+                disabled_optimizers=_left_out(graph),
             )
         except errors as error:
             raise UnsupportedError(f"ONNX Runtime does not take the lowered program: {error}") from error
@@ -148,6 +153,12 @@ def _encoded(array: Array) -> Array:
     made = np.empty(array.shape, object)
     made.reshape(-1)[:] = [item.encode() for item in array.reshape(-1).tolist()]
     return made
+
+
+def _left_out(graph: OnnxGraph) -> list[str]:
+    """The optimisers that the runtime is told to leave out."""
+    doubles = any(PARTS.get(value.dtype, value.dtype) == FLOAT64 for value in graph.known.values())
+    return [*SLOWER, "MatmulTransposeFusion"] if doubles and not is_right(TRANSPOSED) else list(SLOWER)
 
 
 def entering(value: Value) -> Callable[[Array], Array] | None:

@@ -39,8 +39,8 @@ QUANTISED = "uanti"
 FLAGS = frozenset({"ArgMax", "ArgMin"})
 """Ops that take booleans as numbers."""
 
-NO_INTEGERS = frozenset({"Max", "Mean", "Min"})
-"""The same for integers: what is found in nothing, and sums that wrap before they are divided."""
+NO_INTEGERS = frozenset({"EuclideanNorm", "LeftShift", "Max", "Mean", "Min", "PopulationCount", "RightShift"})
+"""The same for integers: what is found in nothing, sums that wrap before something is made of them, and bits."""
 
 
 def ways(op: str, dtypes: Iterable[DType]) -> Iterator[Wider]:
