@@ -9,6 +9,7 @@ from cryograph.base.dtypes import FLOAT32, FLOAT64
 from cryograph.base.tensors import Tensor
 from cryograph.engines.engines import fold, prepare
 from cryograph.engines.onnxruntime.engine import OnnxRuntime, lowered
+from cryograph.engines.onnxruntime.faults import ATTENTION_BIAS, is_right
 from cryograph.program.build import build_program
 from cryograph.program.program import Program, Spec, Step
 from tests.support.graph_cases import read_graphs
@@ -48,6 +49,10 @@ def test_what_only_looks_like_it_is_left(name: str) -> None:
     assert not {"LayerNormalization", "Gelu", "FastGelu"} & {node.op for node in graph.nodes}
 
 
+MASKED = ("_causal", "_masked", "_of_bert")
+"""What is left as it is for runtimes that add masks wrongly."""
+
+
 @pytest.mark.parametrize(
     ("name", "products"),
     [("", 4), ("_of_wide_values", 4), ("_causal", 4), ("_masked", 4), ("_of_bert", 3)],
@@ -56,6 +61,9 @@ def test_attention_is_one_operator(name: str, products: int) -> None:
     case = CASES[f"attention{name}"]
     graph = lowered(build_program(case.document(), case.outputs, case.inputs, fold=fold))
     ops = [node.op for node in graph.nodes]
+    if name in MASKED and not is_right(ATTENTION_BIAS):
+        assert "MultiHeadAttention" not in ops
+        return
     assert ops.count("MultiHeadAttention") == 1
     assert ops.count("MatMul") == products  # of queries, keys, values and the output
     assert not {"Einsum", "Softmax", "Transpose"} & set(ops)
