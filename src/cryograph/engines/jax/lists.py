@@ -15,7 +15,7 @@ from ..numpy.context import Rule
 from ..numpy.lists import MAX_ITEMS, TensorList, _fits, boxed, merged, resized
 from ..numpy.lists import shape_of as shape_said
 from .context import JaxContext, is_known, known, number
-from .rows import Rows, as_rows, list_of
+from .rows import Rows, as_rows, is_list, list_of
 
 
 def _held(handle: Any, dtype: DType) -> TensorList | Rows:
@@ -62,7 +62,7 @@ def _element_shape(ctx: JaxContext, handle: Any) -> Any:
 
 def _push_back(ctx: JaxContext, handle: Any, tensor: Any, *, element_dtype: DType) -> Any:
     held = _held(handle, element_dtype)
-    _fits(held.shape, tensor.shape, "an element")
+    _fits(held.shape, () if is_list(tensor) else tensor.shape, "an element")  # a list of lists holds scalars
     if isinstance(held, TensorList):
         if 0 <= held.limit <= len(held.items):
             raise RunError(f"the list is full: it may have {held.limit} elements")

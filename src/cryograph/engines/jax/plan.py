@@ -109,7 +109,7 @@ class Plan:
                 inputs = [value if is_list(value) else known(value, "what is done to strings") for value in inputs]
             if action.plain is not None and all(isinstance(value, np.ndarray) for value in inputs):
                 context = Context(np, action.step, action.dtypes, _no_bodies)
-                return _arrays(action.plain(context, *inputs, **action.plain_kwargs))
+                return [_unboxed(value) for value in _arrays(action.plain(context, *inputs, **action.plain_kwargs))]
 
             def run_body(name: str, values: Sequence[Any]) -> list[Any]:
                 return action.bodies[name].run(jax, unknown, values, seeds=seeds)
@@ -135,6 +135,12 @@ def _is_text(value: Any) -> bool:
 
 def _no_bodies(name: str, values: Sequence[Any]) -> list[Any]:
     raise RunError(f"the body {name} is not run here")
+
+
+def _unboxed(value: Any) -> Any:
+    """What a list of lists gave, as rows where a loop made it."""
+    held = value.item() if value.dtype == object and not value.ndim else None
+    return held if isinstance(held, Rows) else value
 
 
 def _arrays(made: Any) -> tuple[Any, ...]:
