@@ -8,7 +8,6 @@ import signal
 import subprocess
 import sys
 import time
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -230,8 +229,10 @@ def test_ctrl_c_says_so_and_leaves_nothing(tmp_path: Path) -> None:
     cg.save_checkpoint(tmp_path / "in" / "big", {f"w{i}": big for i in range(120)})
     (tmp_path / "out").mkdir()
     # A shell starts what runs in its background with the signal ignored, which children inherit.
-    hears = partial(signal.signal, signal.SIGINT, signal.SIG_DFL)
-    process = run("convert", str(tmp_path / "in" / "big"), str(tmp_path / "out" / "copy.ckpt"), preexec_fn=hears)
+    hear = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{hear}; from cryograph.cli import main; main()"
+    command = [sys.executable, "-c", code, "convert", str(tmp_path / "in" / "big"), str(tmp_path / "out" / "copy.ckpt")]
+    process = subprocess.Popen(command, stdout=-1, stderr=-1)
     while not list((tmp_path / "out").iterdir()):
         assert process.poll() is None
         time.sleep(0.005)
