@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 
-import ml_dtypes
 import numpy as np
 
 from ...base.dtypes import BOOL, INT32, INT64, DType
@@ -13,7 +12,7 @@ from ...base.shapes import Shape
 from ...program.program import Step
 from . import lists
 from .builder import Builder, Table, broadcast
-from .values import Refusal, Value
+from .values import Refusal, Value, limits
 from .whole import floor_quotient, from_float, quotient, rest, shifted
 
 Unary = Callable[[Builder, Step, Value], Value]
@@ -204,7 +203,7 @@ def atan2(g: Builder, step: Step, y: Value, x: Value) -> Value:
     zero = g.like(0, x)
     unknown = (g.unary("IsNaN", x, BOOL), g.unary("IsNaN", y, BOOL))
     # The largest numbers stand for infinity, so that the ratio of two is a number.
-    most = float(ml_dtypes.finfo(x.dtype.numpy or np.float32).max)  # type: ignore[no-untyped-call]
+    most = limits(x.dtype)[1]
     x = g.op("Clip", x, g.like(-most, x), g.like(most, x), shape=x.shape)
     y = g.op("Clip", y, g.like(-most, x), g.like(most, x), shape=y.shape)
     half = g.where(_is_negative(g, y), g.like(-math.pi, x), g.like(math.pi, x), y.shape)

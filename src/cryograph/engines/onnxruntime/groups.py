@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from ...base.dtypes import BOOL, FLOAT64, INT32, INT64
@@ -12,7 +10,7 @@ from .builder import Builder, Lowering, Table
 from .faults import QUOTIENT_OF_NOTHING, must_be_right
 from .rows import all_hold, count_of, most, tallied, vector
 from .sparse import joinable
-from .values import Refusal, Value
+from .values import Refusal, Value, limits
 
 
 def _rising(g: Builder, ids: Value, num_segments: Value | None) -> tuple[Value, Value]:
@@ -54,14 +52,12 @@ def _segment(reduction: str, start: float = 0, zero: bool = True) -> Lowering:
     def lower(g: Builder, step: Step, x: Value, ids: Value, num_segments: Value | None = None) -> Value:
         rows = joinable(g, x, wraps=reduction in ("add", "mul"))
         found, count = _rising(g, ids, num_segments)
-        kind: Any = np.finfo(rows.dtype.numpy) if rows.dtype.is_floating else np.iinfo(rows.dtype.numpy)
-        ends = (np.inf, -np.inf) if rows.dtype.is_floating else (kind.max, kind.min)
+        ends = (np.inf, -np.inf) if rows.dtype.is_floating else limits(rows.dtype)[::-1]
         begin = {"min": ends[0], "max": ends[1]}.get(reduction, start)
         made = _joined(g, rows, found, count, reduction, begin)
         if reduction in ("min", "max"):
             empty = g.binary("Equal", tallied(g, found, count), g.ints([0]), BOOL)
-            limits: Any = (np.finfo if x.dtype.is_floating else np.iinfo)(x.dtype.numpy)
-            nothing = 0 if zero else limits.max if reduction == "min" else limits.min
+            nothing = 0 if zero else limits(x.dtype)[reduction == "min"]
             made = g.where(_along(g, empty, x.rank), g.const(nothing, made.dtype), made, made.shape)
         return g.cast(made, x.dtype)
 

@@ -10,7 +10,7 @@ from ...base.dtypes import BOOL, FLOAT32, FLOAT64, INT32, INT64, DType
 from ...base.shapes import Shape, known
 from ...program.program import Step
 from .builder import Builder, Lowering, Table
-from .values import Refusal, Value
+from .values import Refusal, Value, limits
 
 
 def _gathered(x: Value, indices: Value, axis: int) -> Shape:
@@ -202,14 +202,6 @@ def _segment(reduction: str, start: Callable[[DType], float]) -> Lowering:
     return lower
 
 
-def _lowest(dtype: DType) -> float:
-    return (np.finfo if dtype.is_floating else np.iinfo)(dtype.numpy).min
-
-
-def _highest(dtype: DType) -> float:
-    return (np.finfo if dtype.is_floating else np.iinfo)(dtype.numpy).max
-
-
 _add, _max, _min = _scatter_into("add"), _scatter_into("max"), _scatter_into("min")
 
 LOWERINGS: Table = {
@@ -228,8 +220,8 @@ LOWERINGS: Table = {
     "TensorScatterUpdate": _scatter_into("none"),
     "Unique": unique,
     "UniqueWithCounts": unique_with_counts,
-    "UnsortedSegmentMax": _segment("max", _lowest),
-    "UnsortedSegmentMin": _segment("min", _highest),
+    "UnsortedSegmentMax": _segment("max", lambda dtype: limits(dtype)[0]),
+    "UnsortedSegmentMin": _segment("min", lambda dtype: limits(dtype)[1]),
     "UnsortedSegmentProd": _segment("mul", lambda dtype: 1),
     "UnsortedSegmentSum": _segment("add", lambda dtype: 0),
     "Where": where,

@@ -12,7 +12,7 @@ from ...program.program import Step
 from .builder import Builder, Lowering, Table
 from .conv import transposed
 from .faults import POOLED_PLACES, must_be_right
-from .values import Refusal, Value
+from .values import Refusal, Value, limits
 from .windows import DATA_FORMATS, Layout, Window, layout_of, window_of
 
 Use = Callable[[Builder, Layout, Value, tuple[Value, Value], Value, Value], Value]
@@ -28,7 +28,7 @@ def _places(g: Builder, x: Value, window: Window, ksize: Sequence[int]) -> tuple
     if any(attrs.get("pads", [])):
         must_be_right(POOLED_PLACES)
     # The runtime names no place in a window that is all NaN or minus infinity.
-    least = np.nextafter(np.finfo(x.dtype.numpy).min, 0)
+    least = np.nextafter(np.asarray(limits(x.dtype)[0], x.dtype.numpy), 0)
     some = g.binary("Greater", x, g.like(float(least), x), BOOL)
     held = g.where(some, x, g.like(float(least), x), x.shape)
     best, position = g.ops("MaxPool", layout.enter(g, held), dtypes=[x.dtype, INT64], kernel_shape=kernel, **attrs)

@@ -15,7 +15,6 @@ from .steps import (
     f64,
     floored,
     level,
-    limits,
     meaning,
     mul,
     rounded,
@@ -27,7 +26,7 @@ from .steps import (
     to_quantised,
     within,
 )
-from .values import Refusal, Value, plain
+from .values import Refusal, Value, limits, plain
 
 UINT8 = dtype_of("uint8")
 

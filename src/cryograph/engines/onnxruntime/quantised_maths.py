@@ -17,7 +17,6 @@ from .steps import (
     div,
     f32,
     level,
-    limits,
     meaning,
     mul,
     same,
@@ -28,7 +27,7 @@ from .steps import (
     to_quantised,
     within,
 )
-from .values import Refusal, Value, plain
+from .values import Refusal, Value, limits, plain
 from .windows import Window, layout_of, window_of
 
 INT8 = dtype_of("int8")

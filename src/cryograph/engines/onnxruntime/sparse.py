@@ -10,7 +10,7 @@ from ...base.dtypes import BOOL, FLOAT32, FLOAT64, INT32, INT64, DType, dtype_of
 from ...program.program import Step
 from .builder import Builder, Lowering, Table
 from .rows import all_hold, columns, count_of, indices_at, places_in, stable_order, tallied
-from .values import Refusal, Value
+from .values import Refusal, Value, limits
 
 _UNSIGNED = dtype_of("uint64")
 _JOINED: dict[DType, DType] = {
@@ -227,14 +227,7 @@ def _reduced(reduction: str, to_sparse: bool) -> Lowering:
         else:
             places = g.op("Expand", g.const(0, INT64), count_of(g, indices), shape=(None,))
         numbers = joinable(g, values, wraps=reduction == "add")
-        kind = np.finfo if numbers.dtype.is_floating else np.iinfo
-        start = (
-            0.0
-            if reduction == "add"
-            else -np.inf
-            if numbers.dtype.is_floating
-            else float(kind(numbers.dtype.numpy).min)
-        )
+        start = 0.0 if reduction == "add" else -np.inf if numbers.dtype.is_floating else float(limits(numbers.dtype)[0])
         mask = g.const(np.isin(np.arange(rank), kept), BOOL)
         said = g.where(mask, shape, g.ints([1]), (rank,)) if keep_dims else sizes
         if not to_sparse:

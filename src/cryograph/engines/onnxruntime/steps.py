@@ -10,15 +10,9 @@ import numpy as np
 
 from ...base.dtypes import BOOL, FLOAT32, FLOAT64, INT64, DType
 from .builder import Builder
-from .values import Value, plain
+from .values import Value, limits, plain
 
 F = np.float32
-
-
-def limits(dtype: DType) -> tuple[int, int]:
-    """The lowest and the highest number."""
-    found = np.iinfo(plain(dtype).numpy or np.int32)
-    return int(found.min), int(found.max)
 
 
 def scalar(g: Builder, x: Value) -> Value:

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+import ml_dtypes
 import numpy as np
 
 from ...base.dtypes import BOOL, FLOAT32, FLOAT64, INT32, INT64, STRING, UINT8, DType, dtype_of
@@ -170,6 +171,16 @@ class OnnxGraph:
     nodes: list[OnnxNode]
     constants: dict[str, Tensor]
     known: dict[str, Value]
+
+
+def limits(dtype: DType) -> tuple[Any, Any]:
+    """The lowest and the highest finite number: integers, or floats for a floating dtype."""
+    held = plain(dtype)
+    if held.is_floating:  # numpy knows no limits of bfloat16
+        found = ml_dtypes.finfo(held.numpy or np.float32)  # type: ignore[no-untyped-call]
+        return float(found.min), float(found.max)
+    bounds = np.iinfo(held.numpy or np.int32)
+    return int(bounds.min), int(bounds.max)
 
 
 Lowered = Value | Sequence[Value | None] | None
