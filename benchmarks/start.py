@@ -69,6 +69,7 @@ def spent(peer: str, model: Model) -> tuple[float, float]:
         "onnx": str(converted_onnx(model)) if peer == "tf2onnx" else "",
     }
     environment = {**os.environ, "PYTHONPATH": str(ROOT / "src"), "TF_CPP_MIN_LOG_LEVEL": "3"}
+    environment.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed has its bytecode
     command = [sys.executable, "-c", SCRIPTS[peer].format(**told)]
     start = time.perf_counter()
     done = subprocess.run(command, check=True, capture_output=True, env=environment, text=True)

@@ -181,7 +181,7 @@ def test_what_only_the_run_finds_is_a_run_error() -> None:
 
 def test_a_model_that_the_runtime_refuses_is_an_error_of_ours() -> None:
     graph = lowered(build_program(CONVOLUTION, ["mean"]))
-    graph.nodes[0].attrs["perm"] = [0, 0, 0, 0]
+    graph.nodes[0].op = "Unheard"
     with pytest.raises(UnsupportedError, match="ONNX Runtime does not take the lowered program"):
         Session(graph)
 

@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from .fuse import fuse
 from .layout import sink_transposes
 from .raising import raise_transposes
-from .values import OnnxGraph
+from .values import OnnxGraph, reads
 
 
 def improve(graph: OnnxGraph) -> OnnxGraph:
@@ -23,14 +21,5 @@ def sweep(graph: OnnxGraph) -> OnnxGraph:
         if read.isdisjoint(node.outputs):
             continue
         kept.append(node)
-        _note(node.inputs, node.attrs.values(), read)
+        read.update(reads(node))
     return OnnxGraph(graph.inputs, graph.outputs, kept[::-1], graph.constants, graph.known)
-
-
-def _note(inputs: Iterable[str], attrs: Iterable[object], read: set[str]) -> None:
-    read.update(inputs)
-    for value in attrs:
-        if isinstance(value, OnnxGraph):
-            read.update(value.outputs)
-            for node in value.nodes:
-                _note(node.inputs, node.attrs.values(), read)

@@ -8,18 +8,19 @@ channels first it costs next to nothing. So the transpose comes first.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 
 from ...base.tensors import Array, Tensor
 from .layout import ELEMENTWISE, Perm, inverse
-from .values import OnnxGraph, OnnxNode, Value
+from .values import OnnxGraph, OnnxNode, Value, reads
 
 
 def raise_transposes(graph: OnnxGraph) -> OnnxGraph:
     """The same graph with those transposes at its inputs that stand behind shifts or scales by several numbers."""
-    readers = Counter(_reads(graph))
+    readers = Counter(name for node in graph.nodes for name in reads(node))
+    readers.update(graph.outputs)
     makers = {name: node for node in graph.nodes for name in node.outputs}
     first: list[OnnxNode] = []
     for node in graph.nodes:
@@ -94,12 +95,3 @@ def _turned(graph: OnnxGraph, name: str, perm: Perm) -> str:
     graph.constants[made] = tensor
     graph.known[made] = Value(made, tensor.dtype, tensor.shape, tensor)
     return made
-
-
-def _reads(graph: OnnxGraph) -> Iterator[str]:
-    yield from graph.outputs
-    for node in graph.nodes:
-        yield from node.inputs
-        for value in node.attrs.values():
-            if isinstance(value, OnnxGraph):
-                yield from _reads(value)

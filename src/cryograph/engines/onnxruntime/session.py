@@ -27,8 +27,10 @@ from .values import (
     OnnxNode,
     Value,
     joined_parts,
+    reads,
     split_parts,
 )
+from .weights import settle_weights
 
 SLOWER = ("SkipLayerNormFusion",)
 """Optimisers of the runtime that make things worse: its kernel of a sum and a layer norm in one takes three times as
@@ -71,9 +73,8 @@ class Session:
             else:
                 self._plan.append(len(wanted) + graph.inputs.index(name))
         self._straight = self._plan == list(range(len(wanted)))
-        self._kept: list[Any] = []
         self._run: Any = None
-        used = {name for node in graph.nodes for name in _reads(node)}
+        used = {name for node in graph.nodes for name in reads(node)}
         self._fed = [(i, name) for i, name in enumerate(graph.inputs) if name in used and name not in graph.constants]
         self._enter = [(i, into) for i, name in self._fed if (into := entering(graph.known[name])) is not None]
         self._leave = [(i, back) for i, name in enumerate(wanted) if (back := leaving(graph.known[name])) is not None]
@@ -86,7 +87,7 @@ class Session:
             self._run = self._session.run
 
     def _make(self, runtime: Any, graph: OnnxGraph, settings: SessionSettings) -> Any:
-        model, external = model_proto(graph)
+        model, external = model_proto(settle_weights(graph))
         options = runtime.SessionOptions()
         options.log_severity_level = 4  # what fails is raised
         options.graph_optimization_level = runtime.GraphOptimizationLevel.ORT_ENABLE_ALL
@@ -94,10 +95,9 @@ class Session:
         if not settings.spin:
             options.add_session_config_entry("session.force_spinning_stop", "1")
         if external:
-            # Views of the mapped file; the runtime reads from them as long as it has no packed form of its own.
+            # The runtime copies them while it makes the session.
             values = [_ort_value(runtime, tensor) for tensor in external.values()]
             options.add_external_initializers(list(external), values)
-            self._kept = [*values, *external.values()]
         errors = _errors()
         try:
             return runtime.InferenceSession(
@@ -198,16 +198,6 @@ def widened(graph: OnnxGraph) -> OnnxGraph:
         [wide(name) if name in narrow else name for name in names] for names in (graph.inputs, graph.outputs)
     )
     return OnnxGraph(inputs, outputs, [*before, *graph.nodes, *after], graph.constants, known)
-
-
-def _reads(node: Any) -> set[str]:
-    read = set(node.inputs)
-    for value in node.attrs.values():
-        if isinstance(value, OnnxGraph):
-            read.update(value.outputs)
-            for inner in value.nodes:
-                read |= _reads(inner)
-    return read
 
 
 def _ort_value(runtime: Any, tensor: Tensor) -> Any:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -171,6 +171,16 @@ class OnnxGraph:
     nodes: list[OnnxNode]
     constants: dict[str, Tensor]
     known: dict[str, Value]
+
+
+def reads(node: OnnxNode) -> Iterator[str]:
+    """The names that a node reads, each time it does, with those that the graphs inside it read or give."""
+    yield from node.inputs
+    for value in node.attrs.values():
+        if isinstance(value, OnnxGraph):
+            yield from value.outputs
+            for inner in value.nodes:
+                yield from reads(inner)
 
 
 def limits(dtype: DType) -> tuple[Any, Any]:
