@@ -61,6 +61,16 @@ def test_onnx_runtime_looks_up_in_tables(name: str) -> None:
         run_turns(case, "onnxruntime")
 
 
+OF_XLA = [name for name in CASES if name.startswith("xla_")]
+
+
+@pytest.mark.parametrize("name", OF_XLA)
+def test_onnx_runtime_takes_functions_of_single_numbers(name: str) -> None:
+    program = program_of(CASES[name])
+    assert [(item.step.op, item.reason) for item in OnnxRuntime().missing(program)] == []
+    run_turns(CASES[name], "onnxruntime")
+
+
 def run_turns(case: GraphCase, engine: str) -> None:
     """Runs all turns, the state of one going into the next."""
     program = program_of(case)

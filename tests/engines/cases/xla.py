@@ -157,21 +157,22 @@ def convolutions() -> Iterator[Case]:
 
 def others() -> Iterator[Case]:
     for kind in ("float32", "int32", "uint8", "float64", "bfloat16", "int64"):
-        yield case("XlaSort", values(kind, 3, 11))
+        yield case("XlaSort", values(kind, 3, 11), sizes="known")
         keys = np.random.default_rng(3).permutation(22).reshape(2, 11).astype(values(kind, 1).dtype)
-        yield case("XlaKeyValueSort", keys, values("float32", 2, 11, seed=4))
+        yield case("XlaKeyValueSort", keys, values("float32", 2, 11, seed=4), sizes="known")
     yield case("XlaSort", np.array([3, -0.0, np.inf, -np.inf, 0.0, -2], F))
     yield refusal("XlaKeyValueSort", floats(3, 4), floats(4))
     for left, right, dims in (((2, 3), (2, 3), ()), ((2, 3), (), ()), ((3,), (2, 3), (1,)), ((2, 3), (2,), (0,)),
                               ((4,), (2, 1, 3), (1,)), ((2, 5, 3), (2, 3), (0, 2)), ((1,), (4, 3), (1,))):  # fmt: skip
-        yield case("XlaBroadcastHelper", floats(*left), floats(*right, seed=1), np.array(dims, N))
+        yield case("XlaBroadcastHelper", floats(*left), floats(*right, seed=1), np.array(dims, N), fixed=(2,),
+                   sizes="any")  # fmt: skip
     yield refusal("XlaBroadcastHelper", floats(2, 3), floats(3), np.array([], N))
     yield refusal("XlaBroadcastHelper", floats(2, 3), floats(3), ivec(0, 1))
     for kind in ("float32", "float64", "float16", "bfloat16"):
         x = np.concatenate([floats(40, low=-9, high=9), [0, -0.0, np.inf, -np.inf, 1e-3, 6e4, -6e4, 1e-7, 65504, 0.1]])
         for exponent, mantissa in ((5, 10), (8, 7), (4, 3), (5, 2), (11, 52), (8, 23), (2, 0)):
             yield case("XlaReducePrecision", x.astype(values(kind, 1).dtype), exponent_bits=exponent,
-                       mantissa_bits=mantissa)  # fmt: skip
+                       mantissa_bits=mantissa, sizes="any")  # fmt: skip
     x = floats(3, 4)
     yield case("XlaOptimizationBarrier", x, ivec(1, 2))
     yield case("XlaOptimizationBarrier", x)
@@ -199,7 +200,7 @@ def random_bits() -> Iterator[Case]:
         for kind in ("uint32", "uint64", "uint8"):
             for shape in ((9,), (2, 3, 4), (3, 4, 2), (5, 3, 3), (1, 3), (0,), ()):
                 yield case("XlaRngBitGenerator", N(algorithm), np.array(state, np.uint64), np.array(shape, N),
-                           dtype=dtype_of(kind))  # fmt: skip
+                           dtype=dtype_of(kind), fixed=(0, 2), sizes="known")  # fmt: skip
     yield refusal("XlaRngBitGenerator", N(7), np.array([1, 2], np.uint64), ivec(3), dtype=dtype_of("uint32"))
 
 

@@ -12,6 +12,7 @@ from . import (
     conv,
     conv_grads,
     ctc,
+    ctc_losses,
     cudnn,
     elementwise,
     gammas,
@@ -51,6 +52,9 @@ from . import (
     tables,
     texts,
     xla,
+    xla_bodies,
+    xla_moves,
+    xla_random,
 )
 from .builder import Table
 
@@ -64,6 +68,7 @@ FAMILIES = (
     conv,
     conv_grads,
     ctc,
+    ctc_losses,
     cudnn,
     elementwise,
     gammas,
@@ -103,6 +108,9 @@ FAMILIES = (
     tables,
     texts,
     xla,
+    xla_bodies,
+    xla_moves,
+    xla_random,
 )
 
 LOWERINGS: Table = {op: lowering for family in FAMILIES for op, lowering in family.LOWERINGS.items()}

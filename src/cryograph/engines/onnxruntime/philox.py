@@ -52,7 +52,7 @@ def known(g: Builder, values: Array) -> Value:
     return g.const(values if work() == UINT64 else values.view(np.int64), work())
 
 
-def _high(g: Builder, x: Value) -> Value:
+def high_word(g: Builder, x: Value) -> Value:
     """The upper word of 64 bits."""
     by = g.const(np.array(32, np.uint64), UINT64)
     return g.cast(g.op("BitShift", g.cast(x, UINT64), by, shape=x.shape, direction="RIGHT"), work())
@@ -83,7 +83,7 @@ def of_seeds(g: Builder, seed: int, seed2: int) -> State:
 def of_pair(g: Builder, seed: Value) -> State:
     """The state of a stateless op's two seeds, mixed."""
     wide = g.unsqueeze(g.cast(seed, work()), [1])
-    halves = g.concat([masked(g, wide), _high(g, wide)], 1, (2, 2))  # a row for each seed
+    halves = g.concat([masked(g, wide), high_word(g, wide)], 1, (2, 2))  # a row for each seed
     key = words(g, _SCRAMBLE & _WORD, _SCRAMBLE >> 32)
     sides = [g.op("Gather", halves, g.ints([place]), axis=1, shape=(2, 1)) for place in (0, 1)]
     mixed = g.reshape(_mixed(g, key, *(g.transpose(side, [1, 0]) for side in sides)), [4])
@@ -96,8 +96,8 @@ def of_key(g: Builder, key: Value, counter: Value, alg: Value) -> State:
         raise Refusal("the algorithm has no kernel on CPUs")
     held = g.cast(key, work())
     turn = g.unsqueeze(part(g, g.cast(counter, work()), 0, 2), [1])
-    whole_turn = g.reshape(g.concat([masked(g, turn), _high(g, turn)], 1, (2, 2)), [4])
-    return State(g.concat([masked(g, held), _high(g, held)], 0, (2,)), whole_turn, False)
+    whole_turn = g.reshape(g.concat([masked(g, turn), high_word(g, turn)], 1, (2, 2)), [4])
+    return State(g.concat([masked(g, held), high_word(g, held)], 0, (2,)), whole_turn, False)
 
 
 def _mixed(g: Builder, key: Value, a: Value, b: Value) -> Value:
@@ -116,7 +116,8 @@ def _mixed(g: Builder, key: Value, a: Value, b: Value) -> Value:
         product = g.op("Mul", a, multipliers[turn % 2], shape=a.shape)
         here = g.op("Gather", keys, g.const(turn, INT64), axis=0, shape=(2,))
         crossed = g.op("Gather", b, other, axis=1, shape=b.shape)
-        mixed = g.op("BitwiseXor", g.op("BitwiseXor", crossed, here, shape=b.shape), _high(g, product), shape=a.shape)
+        other_half = g.op("BitwiseXor", crossed, here, shape=b.shape)
+        mixed = g.op("BitwiseXor", other_half, high_word(g, product), shape=a.shape)
         a, b = mixed, masked(g, product)
     both = [g.unsqueeze(side, [2]) for side in (a, b)]
     return g.reshape(g.concat(both, 2, (None, 2, 2)), [-1, 4])
@@ -134,7 +135,7 @@ def turns(g: Builder, state: State, numbers: Value) -> Value:
     carried = g.op("Add", turn, counter[0], shape=(None,))
     made = [masked(g, carried)]
     for word in counter[1:]:
-        carried = g.op("Add", _high(g, carried), word, shape=(None,))
+        carried = g.op("Add", high_word(g, carried), word, shape=(None,))
         made.append(masked(g, carried))
     return _mixed(g, state.key, _beside(g, made[0::2]), _beside(g, made[1::2]))
 

@@ -17,7 +17,7 @@ from .linear import einsum
 from .values import Refusal, Value
 
 
-def _sizes(x: Value, op: str) -> list[int]:
+def sizes_of(x: Value, op: str) -> list[int]:
     """The shape, which must be known."""
     if not is_known(x.shape):
         raise Refusal(f"{op} has a lowering for known shapes only")
@@ -27,9 +27,9 @@ def _sizes(x: Value, op: str) -> list[int]:
 # --- pads and parts
 
 
-def _padded(g: Builder, x: Value, value: Value, low: list[int], high: list[int], inside: list[int]) -> Value:
+def padded(g: Builder, x: Value, value: Value, low: list[int], high: list[int], inside: list[int]) -> Value:
     """With a value before, behind and between the elements; negative numbers cut elements off."""
-    sizes = _sizes(x, "a pad")
+    sizes = sizes_of(x, "a pad")
     made = x
     for axis, gap in enumerate(inside):
         if gap < 0:
@@ -63,7 +63,7 @@ def _spread(g: Builder, x: Value, value: Value, sizes: Sequence[int], axis: int,
 
 def pad(g: Builder, step: Step, x: Value, value: Value, low: Value, high: Value, inside: Value) -> Value:
     said = [g.fixed_ints(part, "a padding") for part in (low, high, inside)]
-    return _padded(g, x, value, said[0], said[1], said[2])
+    return padded(g, x, value, said[0], said[1], said[2])
 
 
 def _inside(g: Builder, x: Value, starts: Value, sizes: list[int]) -> Value:
@@ -83,7 +83,7 @@ def dynamic_slice(g: Builder, step: Step, x: Value, starts: Value, sizes: Value)
 
 def dynamic_update_slice(g: Builder, step: Step, x: Value, update: Value, starts: Value) -> Value:
     """Element by element, at places that begin where the part does."""
-    sizes = _sizes(update, step.op)
+    sizes = sizes_of(update, step.op)
     if not sizes or prod(sizes) > SMALL:
         raise Refusal(f"a part of {sizes} is not put element by element")
     places = np.moveaxis(np.indices(sizes), 0, -1)
@@ -103,10 +103,10 @@ def gather(
 ) -> Value:
     """A slice for each vector of indices, moved so that it lies inside."""
     numbers, sizes = gather_numbers(dimension_numbers), g.fixed_ints(slice_sizes, "the sizes of slices")
-    shape = _sizes(operand, step.op)
+    shape = sizes_of(operand, step.op)
     if len(sizes) != len(shape) or any(not 0 <= s <= n for s, n in zip(sizes, shape, strict=True)):
         raise Refusal(f"slices of {sizes} do not fit {shape}")
-    starts, batch = _starts(g, indices, shape, numbers)
+    starts, batch = starts_of(g, indices, shape, numbers)
     room = [n - s for n, s in zip(shape, sizes, strict=True)]
     first = g.binary("Min", g.binary("Max", starts, g.ints([0] * len(sizes))), g.ints(room))
     found = _slices(g, operand, first, batch, shape, sizes)
@@ -140,9 +140,9 @@ def _slices(g: Builder, operand: Value, first: Value, batch: list[int], shape: l
     return g.op("GatherND", operand, g.binary("Add", wide, g.const(offsets, INT64)), shape=(*batch, *sizes))
 
 
-def _starts(g: Builder, indices: Value, shape: Sequence[int], numbers: GatherNumbers) -> tuple[Value, list[int]]:
+def starts_of(g: Builder, indices: Value, shape: Sequence[int], numbers: GatherNumbers) -> tuple[Value, list[int]]:
     """(*batch, rank): where each slice begins, before it is moved inside."""
-    sizes = _sizes(indices, "XlaGather")
+    sizes = sizes_of(indices, "XlaGather")
     held = g.int64(indices)
     if numbers.index_vector == len(sizes):
         held, sizes = g.unsqueeze(held, [len(sizes)]), [*sizes, 1]
@@ -184,7 +184,7 @@ def dot(
     """(*batch, *rest of the left, *rest of the right)."""
     numbers = dot_numbers(dimension_numbers)
     kind = preferred_element_type or left.dtype
-    sizes = _sizes(left, step.op), _sizes(right, step.op)
+    sizes = sizes_of(left, step.op), sizes_of(right, step.op)
     rest = [
         [n for n in range(len(own)) if n not in taken]
         for own, taken in zip(
@@ -236,9 +236,9 @@ def conv(
     batch, features, *space = numbers.input
     x = g.transpose(g.cast(left, kind), [batch, features, *space])
     low, high = ([0, 0, *(int(n) for n in pairs[:, side])] for side in (0, 1))
-    x = _padded(g, x, g.const(0, kind), low, high, [0, 0, *(n - 1 for n in spread)])
+    x = padded(g, x, g.const(0, kind), low, high, [0, 0, *(n - 1 for n in spread)])
     if batch_group_count > 1:  # groups of pictures become groups of features
-        count, channels, *sizes = _sizes(x, step.op)
+        count, channels, *sizes = sizes_of(x, step.op)
         if count % batch_group_count:
             raise Refusal(f"{count} pictures do not make {batch_group_count} groups")
         split = g.reshape(x, [batch_group_count, count // batch_group_count, channels, *sizes])
@@ -247,7 +247,7 @@ def conv(
         groups *= batch_group_count
     inner, outer, *place = numbers.filters
     filters = g.transpose(g.cast(right, kind), [*place, inner, outer])
-    kernel = _sizes(filters, step.op)[:rank]
+    kernel = sizes_of(filters, step.op)[:rank]
     if any((k - 1) * d + 1 > (x.size(axis) or 0) for axis, k, d in zip(range(2, rank + 2), kernel, gaps, strict=True)):
         raise Refusal("the windows do not fit the input")
     made = g.op(
