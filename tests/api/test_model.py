@@ -160,3 +160,31 @@ def test_engines_agree(model: cg.Model, image: np.ndarray) -> None:
     ]
     np.testing.assert_allclose(answers[0], answers[1], atol=1e-6)
     assert np.array_equal(answers[0], answers[2])
+
+
+@pytest.mark.parametrize("shape", [[5, 8, 8, 1], (5, 8, 8, 1), np.array([5, 8, 8, 1])], ids=["list", "tuple", "array"])
+def test_another_shape_is_known_everywhere(model: cg.Model, shape: object, tmp_path: Path) -> None:
+    model.freeze("probabilities").save(tmp_path / "served", "saved_model")
+    changed = cg.load(tmp_path / "served").reshape({"image": shape})  # type: ignore[dict-item]
+    predict = changed.compile()
+    assert [str(s) for s in predict.inputs] == ["image: float32 (5, 8, 8, 1)"]
+    with pytest.raises(InputError, match=r"\(5, 8, 8, 1\)"):
+        predict(np.zeros((3, 8, 8, 1), np.float32))
+    changed.save(tmp_path / "reshaped", "saved_model")
+    signature = cg.load(tmp_path / "reshaped").signatures["serving_default"]
+    assert [spec.shape for spec in signature.inputs.values()] == [(5, 8, 8, 1)]
+    assert [spec.shape for spec in signature.outputs.values()] == [(5, 10)]
+
+
+def test_unknown_sizes_are_none_or_minus_one(model: cg.Model) -> None:
+    for sizes in ([None, 8, 8, 1], [-1, 8, 8, 1]):
+        assert model.reshape({"image": sizes}).graph.nodes["image"].attr("shape") == (None, 8, 8, 1)
+    assert model.reshape({"image": None}).graph.nodes["image"].attr("shape") is None
+
+
+@pytest.mark.parametrize("sizes", ["8", [8.0, 8], [-2, 8], 8, [[8]]], ids=str)
+def test_what_is_no_shape_is_said(model: cg.Model, sizes: object) -> None:
+    with pytest.raises(InputError, match="is not a shape for 'image': sizes are whole numbers from 0, or None"):
+        model.reshape({"image": sizes})  # type: ignore[dict-item]
+    with pytest.raises(InputError, match="only placeholders can be given another shape"):
+        model.reshape({"logits": [None, 10]})

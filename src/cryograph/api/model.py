@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from ..base.errors import GraphError, InputError, UnsupportedError
 from ..base.feeding import Slot
 from ..base.files import Path
-from ..base.shapes import Shape
 from ..engines.engines import fold, prepare, write_onnx
 from ..formats.checkpoint import Checkpoint
 from ..formats.load import load_document
@@ -28,8 +27,9 @@ from ..transforms.extract import extract
 from ..transforms.freeze import freeze
 from ..transforms.import_graph import import_graph as import_graph_into
 from ..transforms.join import JoinReport, join
+from ..transforms.reshape import reshape
 from ..transforms.sign import with_signature
-from ..transforms.strip import remove_device, rename, set_shapes, sort_by_execution_order, strip_default_attrs
+from ..transforms.strip import remove_device, rename, sort_by_execution_order, strip_default_attrs
 from ..transforms.strip_training import strip_training
 from ..transforms.unfreeze import Chooser, unfreeze
 from .predictor import Predictor, from_the_start
@@ -105,9 +105,9 @@ class Model(Document):
         """This model with other names for its nodes: a mapping, or a function of the old name."""
         return Model.of(rename(self, names))
 
-    def reshape(self, shapes: Mapping[str, Shape]) -> Model:
-        """This model with other shapes for its placeholders: `{"x": (None, 224, 224, 3)}`."""
-        return Model.of(set_shapes(self, shapes))
+    def reshape(self, shapes: Mapping[str, Iterable[int | None] | None]) -> Model:
+        """This model with other shapes for its placeholders: `{"x": [None, 224, 224, 3]}`; None is an unknown size."""
+        return Model.of(reshape(self, shapes))
 
     def remove_device(self) -> Model:
         """This model without the devices that it was made on."""

@@ -5,6 +5,7 @@ A shape is None (nothing known), or a tuple of sizes in which None stands for an
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Iterable
 from math import prod
 
@@ -26,6 +27,20 @@ def rank(shape: Shape) -> int | None:
 def element_count(shape: Iterable[int]) -> int:
     """The number of elements of a wholly known shape; 1 for a scalar."""
     return prod(shape)
+
+
+def given_shape(sizes: Iterable[int | None] | None, what: str) -> Shape:
+    """What a user gives as a shape: a list or a tuple of sizes, None or -1 for an unknown one; None for no shape at
+    all. InputError, which names `what`, for anything else."""
+    if sizes is None:
+        return None
+    try:
+        shape = tuple(None if size is None or size == -1 else operator.index(size) for size in sizes)
+    except TypeError:
+        shape = (-1,)
+    if any(size is not None and size < 0 for size in shape):
+        raise InputError(f"{sizes!r} is not a shape for {what}: sizes are whole numbers from 0, or None.")
+    return shape
 
 
 def known(shape: Shape, what: str) -> tuple[int, ...]:

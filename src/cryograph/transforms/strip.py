@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping, MutableMapping, Sequenc
 
 from google.protobuf.message import Message
 
-from ..base.errors import GraphError, InputError
+from ..base.errors import GraphError
 from ..graph.attrs import encode_attr
 from ..graph.document import Collection, Document, Signature, Variable
 from ..graph.graph import Graph
@@ -15,7 +15,7 @@ from ..graph.node import Node, Port
 from ..graph.walks import in_order
 from ..ops.signatures import default_attrs, signature
 from ..wire import messages as pb
-from .extract import extract, placeholder, restrict
+from .extract import extract, restrict
 
 
 def strip_unused(document: Document, outputs: Iterable[str], inputs: Iterable[str] = ()) -> Document:
@@ -52,23 +52,6 @@ def sort_by_execution_order(document: Document) -> Document:
     graph = document.graph
     ordered = Graph(in_order(graph), graph.functions.values(), graph.proto)
     return dataclasses.replace(document, graph=ordered)
-
-
-def set_shapes(document: Document, shapes: Mapping[str, tuple[int | None, ...] | None]) -> Document:
-    """The document with other shapes for its placeholders: `{"x": (None, 224, 224, 3)}`."""
-    graph = document.graph
-    result = Graph(graph, graph.functions.values(), graph.proto)
-    for name, shape in shapes.items():
-        node = graph.node(name)
-        if node.op not in ("Placeholder", "PlaceholderV2", "PlaceholderWithDefault"):
-            raise InputError(f"{node.name!r} is a {node.op}; only placeholders can be given another shape.")
-        if node.op == "PlaceholderWithDefault":
-            copy = node.copy()
-            copy.attrs["shape"] = shape
-        else:
-            copy = placeholder(node.name, node.attr("dtype"), shape)
-        result.replace(copy)
-    return dataclasses.replace(document, graph=result)
 
 
 def rename(document: Document, names: Mapping[str, str] | Callable[[str], str]) -> Document:
