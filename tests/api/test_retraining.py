@@ -148,6 +148,71 @@ def test_further_layers_are_trained(layers: int | tuple[str, ...], batch: int | 
     assert "trained further: conv/weights" in made.reasons
 
 
+def normed(form: str) -> Model:
+    """The network with biases and a batch norm behind its convolution: of one op, of ops, or of ops without scale and
+    offset."""
+    rng = np.random.default_rng(3)
+    vectors = {
+        "bias": rng.normal(size=16),
+        "gamma": rng.uniform(0.5, 1.5, 16),
+        "beta": rng.normal(size=16),
+        "m": rng.normal(size=16),
+        "v": rng.uniform(0.5, 1.5, 16),
+    }
+    held = [const(f"bn/{name}", value.astype(np.float32)) for name, value in vectors.items()]
+    held.append(node("sum", "BiasAdd", "conv", "bn/bias", T=FLOAT32, data_format=b"NHWC"))
+    if form == "one op":
+        ports = ["sum", "bn/gamma", "bn/beta", "mean", "bn/v"]
+        held += [
+            node("mean", "Identity", "bn/m", T=FLOAT32),
+            node("bn", "FusedBatchNormV3", *ports, T=FLOAT32, U=FLOAT32, is_training=False, epsilon=1e-3),
+        ]
+    else:
+        whole = form == "ops"
+        held += [
+            const("bn/epsilon", np.float32(1e-3)),
+            node("bn/sum", "AddV2", "bn/v", "bn/epsilon", T=FLOAT32),
+            node("bn/root", "Rsqrt", "bn/sum", T=FLOAT32),
+            node("bn/scale", "Mul", "bn/root", "bn/gamma", T=FLOAT32),
+            node("bn/turned", "Neg", "bn/m", T=FLOAT32),
+        ]
+        scale = "bn/scale" if whole else "bn/root"
+        held += [
+            node("bn/x", "Mul", "sum", scale, T=FLOAT32),
+            node("bn/mean", "Mul", "bn/m" if whole else "bn/turned", scale, T=FLOAT32),
+            node("bn/offset", "Sub", "bn/beta", "bn/mean", T=FLOAT32),
+            node("bn", "AddV2", "bn/x", "bn/offset" if whole else "bn/mean", T=FLOAT32),
+        ]
+    plain = [n for n in network().graph if n.name != "relu"]
+    return Model.of(document_of(*plain, *held, node("relu", "Relu", "bn", T=FLOAT32)))
+
+
+TRAINED = {
+    "one op": {"conv/weights", "bn/bias", "bn/gamma", "bn/beta"},
+    "ops": {"conv/weights", "bn/bias", "bn/gamma", "bn/beta"},
+    "ops without scale and offset": {"conv/weights", "bn/bias"},
+}
+
+
+@pytest.mark.parametrize("layers", [1, ("*",)])
+@pytest.mark.parametrize("form", TRAINED)
+def test_what_batch_norms_keep_up_is_not_trained(form: str, layers: int | tuple[str, ...], pictures: Path) -> None:
+    made = cg.retrain(normed(form), pictures, finetuning=Finetuning(layers, epochs=1, learning_rate=1e-3))
+    assert set(made.heads[:-2]) == TRAINED[form]
+    old, new = (
+        {n.name: n.attr("value").numpy() for n in m.graph if n.op == "Const"} for m in (normed(form), made.model)
+    )
+    changed = {name for name in old if name in new and not np.array_equal(old[name], new[name])}
+    assert changed == TRAINED[form]
+
+
+def test_what_is_named_in_full_is_trained_all_the_same(pictures: Path) -> None:
+    made = cg.retrain(normed("ops"), pictures, finetuning=Finetuning(("bn/v", "bn/epsilon"), epochs=1))
+    assert set(made.heads[:-2]) == {"bn/v", "bn/epsilon"}
+    with pytest.raises(UnknownNameError, match="bn/epsilon is no weight that is trained; name it in full"):
+        cg.retrain(normed("ops"), pictures, finetuning=Finetuning(("bn/eps*",), epochs=1))
+
+
 def test_layers_that_are_not_there() -> None:
     def tuned(layers: int | tuple[str, ...]) -> None:
         target = PictureInput("x:0", False, None, (8, 8), 3, FLOAT32)
@@ -155,7 +220,7 @@ def test_layers_that_are_not_there() -> None:
 
     with pytest.raises(InputError, match="2 layers were to be trained further; the network has 1 before its last"):
         tuned(2)
-    with pytest.raises(UnknownNameError, match="No constant of floats is called 'convolution'"):
+    with pytest.raises(UnknownNameError, match="No weight is called 'convolution'"):
         tuned(("convolution",))
 
 

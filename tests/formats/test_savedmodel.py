@@ -50,6 +50,20 @@ def small() -> Document:
     return Document(graph, "graph", variables=held)
 
 
+def test_objects_tell_which_variables_are_trained(tmp_path: Path) -> None:
+    """A file of TF2 has no collections. Of two objects that call their variables the same nothing follows."""
+    proto = pb.SavedModel(saved_model_schema_version=1)
+    meta = proto.meta_graphs.add()
+    for name in ("w", "mean", "twice", "more"):
+        handle = Node.make(name, "VarHandleOp", attrs={"dtype": FLOAT32, "shape": (3,), "shared_name": name.encode()})
+        meta.graph_def.node.append(handle.proto)
+    for name, trained in (("w", True), ("mean", False), ("twice", True), ("twice", False)):
+        meta.object_graph_def.nodes.add().variable.MergeFrom(pb.SavedVariable(name=name, trainable=trained))
+    tmp_path.joinpath("saved_model.pb").write_bytes(proto.SerializeToString())
+    found = load_document(tmp_path).variables
+    assert {name: v.trainable for name, v in found.items()} == {"w": True, "mean": False, "twice": None, "more": None}
+
+
 @pytest.mark.parametrize(
     ("tag_sets", "tags", "number"),
     [

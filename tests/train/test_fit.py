@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import dataclasses
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -11,11 +12,14 @@ import optax
 import pytest
 
 import cryograph as cg
-from cryograph.base.dtypes import FLOAT32, INT32
+from cryograph.base.dtypes import FLOAT32, INT32, RESOURCE
 from cryograph.base.errors import InputError, MissingWeightsError, UnknownNameError
+from cryograph.graph.document import Collection
+from cryograph.graph.variables import find_variables
 from cryograph.train.fit import OWN
+from cryograph.wire import messages as pb
 from tests.support.op_cases import floats
-from tests.support.small_graphs import const, document_of, handle, ints, node, placeholder
+from tests.support.small_graphs import const, document_of, function, handle, ints, node, placeholder
 
 TRUE = floats(4, 1, seed=9)
 X = floats(64, 4, seed=10)
@@ -71,6 +75,69 @@ def test_only_what_globs_choose_is_trained() -> None:
     made = cg.train.fit(model(), DATA, loss="loss", trainable="b", optimizer=optax.sgd(0.1))
     assert not weights(made)["w"].any()
     assert weights(made)["b"].any()
+
+
+def normed(mean: str, collections: Iterable[str] = ()) -> cg.Model:
+    """A batch norm of x, in a function that gets the variables, and the loss of what it gives. `collections` tell of
+    all variables."""
+    vectors = ("gamma", "beta", mean, "variance")
+    reads = [node(f"{n}_read", "ReadVariableOp", n, dtype=FLOAT32) for n in ("a", "b", "c", "d")]
+    ports = ["x", *(f"{n}_read:value:0" for n in ("a", "b", "c", "d"))]
+    norm = node("norm", "FusedBatchNormV3", *ports, T=FLOAT32, U=FLOAT32, is_training=False, epsilon=1e-3)
+    arguments = {"x": FLOAT32, **dict.fromkeys(("a", "b", "c", "d"), RESOURCE)}
+    document = document_of(
+        placeholder("x", (None, 1, 1, 2)),
+        *(handle(name, shape=(2,)) for name in vectors),
+        function("layer", arguments, {"y": ("norm:y:0", FLOAT32)}, [*reads, norm]),
+        node("y", "layer", "x", *vectors),
+        node("squares", "Square", "y", T=FLOAT32),
+        ints("axes", [0, 1, 2, 3]),
+        node("loss", "Mean", "squares", "axes", T=FLOAT32, Tidx=INT32),
+        values={"gamma": [1, 2], "beta": [0.5, 1], mean: [0.1, 0.2], "variance": [1, 1.5]},
+    )
+    definitions = [
+        pb.VariableDef(variable_name=f"{name}:0", is_resource=True).SerializeToString() for name in vectors
+    ]
+    held = {name: Collection.make(name, "bytes_list", definitions) for name in collections}
+    variables = find_variables(document.graph, held)
+    values = {name: variable.with_tensor(document.variables[name].tensor) for name, variable in variables.items()}
+    return cg.Model.of(dataclasses.replace(document, collections=held, variables=values))
+
+
+@pytest.mark.parametrize(
+    ("collections", "globs", "trained"),
+    [
+        ((), "*", {"gamma", "beta"}),
+        (("variables",), "*", {"gamma", "beta"}),
+        (("variables", "trainable_variables"), "*", {"gamma", "beta", "mean", "variance"}),
+        ((), ["*a", "mean"], {"gamma", "beta", "mean"}),
+    ],
+)
+def test_what_batch_norms_keep_up_is_not_trained(
+    collections: tuple[str, ...], globs: str | list[str], trained: set[str]
+) -> None:
+    x = floats(8, 1, 1, 2, seed=4)
+    start = normed("mean", collections)
+    made = cg.train.fit(start, {"x": x}, loss="loss", trainable=globs, optimizer=optax.sgd(0.1))
+    before = {name: v.tensor.numpy() for name, v in start.variables.items()}
+    assert {name for name, value in weights(made).items() if not np.array_equal(value, before[name])} == trained
+
+
+def test_names_tell_of_what_is_kept_up_where_the_graph_does_not() -> None:
+    start = cg.Model.of(
+        document_of(
+            placeholder("x", (None, 2)),
+            handle("bn/moving_mean", shape=(2,)),
+            node("read", "ReadVariableOp", "bn/moving_mean", dtype=FLOAT32),
+            node("centred", "SquaredDifference", "x", "read", T=FLOAT32),
+            ints("axes", [0, 1]),
+            node("loss", "Mean", "centred", "axes", T=FLOAT32, Tidx=INT32),
+            values={"bn/moving_mean": [0.1, 0.2]},
+        )
+    )
+    with pytest.raises(InputError, match="none is trainable"):
+        cg.train.fit(start, {"x": X[:, :2]}, loss="loss")
+    assert cg.train.fit(start, {"x": X[:, :2]}, loss="loss", trainable="bn/moving_mean").history
 
 
 def test_steps_are_those_of_the_optimizer() -> None:

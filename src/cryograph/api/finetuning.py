@@ -16,6 +16,7 @@ from ..graph.node import Node
 from ..ops.bottlenecks import layers_behind
 from ..ops.inference import infer
 from ..ops.picture_inputs import PictureInput
+from ..ops.weights import kept_up, weights_by_use
 from ..train.distortions import Distortion
 from ..train.fit import fit
 from ..train.labelled import Picture
@@ -27,9 +28,13 @@ LABELS, LOSS = "finetuning/labels", "finetuning/loss"
 
 @dataclass(frozen=True, slots=True)
 class Finetuning:
-    """Which layers are trained further: the last `layers` before the new one (a number), or those whose constants globs
+    """Which layers are trained further: the last `layers` before the new one (a number), or those whose weights globs
     choose; for `epochs`, in batches of `batch`, by Adam with `learning_rate`. The weights of the epoch with the least
-    loss on the validation part are kept."""
+    loss on the validation part are kept.
+
+    A layer is a product or a convolution, with the biases, scales and offsets behind it. Batch norms go on using the
+    means and variances that they have, as TensorFlow's users have it when they train a network further: these are
+    trained only where they are named in full, and so is any constant that is no weight."""
 
     layers: int | tuple[str, ...]
     epochs: int = 5
@@ -56,14 +61,14 @@ def finetune(
 
     `logits` is the tensor in front of the new softmax, `heads` the constants of the new layer. InputError when pictures
     go in as the bytes of files, whose decoding has no derivative, or nothing is chosen; UnknownNameError for a glob
-    that fits no constant; MissingExtraError without the extra `jax`.
+    that fits no weight; MissingExtraError without the extra `jax`.
     """
     if target.encoded:
         raise InputError(
             f"Pictures go into {target.tensor} as the bytes of files, through which nothing can be trained; name the"
             " tensor of pixels behind the decoding with input_name (--input)."
         )
-    chosen = _chosen(model, bottleneck, target, settings.layers)
+    chosen = _chosen(model, heads, bottleneck, target, settings.layers)
     thawed = Model.of(model.unfreeze([*chosen, *heads]))
     free = _with_open_batch(thawed, target)
     batch = settings.batch if free is not None else target.batch or 1
@@ -98,20 +103,31 @@ def finetune(
     return _with_values(model, values), tuple(chosen), list(fitted.history)
 
 
-def _chosen(model: Model, bottleneck: str, target: PictureInput, layers: int | Sequence[str]) -> list[str]:
+def _chosen(
+    model: Model, heads: Sequence[str], bottleneck: str, target: PictureInput, layers: int | Sequence[str]
+) -> list[str]:
     found = layers_behind(model.graph, bottleneck, [target.tensor])
     if isinstance(layers, int):
         if not 0 < layers <= len(found):
             raise InputError(
                 f"{layers} layers were to be trained further; the network has {len(found)} before its last."
             )
-        return found[-layers:]
-    constants = [n.name for n in model.graph if n.op == "Const" and n.attr("dtype") == FLOAT32]
-    chosen = [name for name in constants if any(fnmatch.fnmatchcase(name, glob) for glob in layers)]
+        return [name for layer in found[-layers:] for name in layer]
+    floats = (node.name for node in model.graph if node.op == "Const" and node.attr("dtype") == FLOAT32)
+    constants = [name for name in floats if name not in heads]  # those of the new layer are trained anyhow
+    untrained = kept_up(model.graph)
+    trained = {name for name, is_trained in weights_by_use(model.graph).items() if is_trained} - untrained
+    weights = [name for name in constants if name in trained]
+    others = [name for name in constants if name not in untrained and model.graph.nodes[name].attr("value").shape]
+    chosen: set[str] = set()
     for glob in layers:
-        if not fnmatch.filter(constants, glob):
-            raise UnknownNameError(f"No constant of floats is called {glob!r}." + nearest(glob, found or constants))
-    return chosen
+        fitting = [glob] if glob in constants else fnmatch.filter(weights, glob) or fnmatch.filter(others, glob)
+        if not fitting:
+            known = fnmatch.filter(constants, glob)
+            why = f" {known[0]} is no weight that is trained; name it in full if it is meant." if known else ""
+            raise UnknownNameError(f"No weight is called {glob!r}.{why}" + nearest(glob, weights or constants))
+        chosen.update(fitting)
+    return [name for name in constants if name in chosen]
 
 
 def _with_open_batch(model: Model, target: PictureInput) -> Model | None:

@@ -51,7 +51,7 @@ from .show import AS_JSON, ENGINE, counting, show
     show_default=True,
     help="Changed copies of each picture.",
 )
-@click.option("--finetune", metavar="LAYERS", help="Train further layers, too: the last N, or globs of constants.")
+@click.option("--finetune", metavar="LAYERS", help="Train further layers, too: the last N, or globs of weights.")
 @click.option(
     "--finetune-epochs",
     type=click.IntRange(1),
@@ -87,6 +87,8 @@ def retrain(model: str, images: str, output: str, checkpoint: bool, as_json: boo
     MODEL is any model that classifies pictures. Its last layer is trained anew on the pictures in DIR, which has one
     folder for each class; the folders' names become the labels. NEW.pb, its labels (NEW_labels.txt) and a picture of
     what is taken for what (NEW_confusion.png) are written; `cryograph classify NEW.pb IMAGE...` uses them.
+
+    With --finetune batch norms go on using the means and variances that they have, and these are not trained.
     """
     from ..api.retrain_options import arguments
     from ..api.retraining import check_target

@@ -73,7 +73,7 @@ def read_savedmodel(path: Path, tags: Sequence[str] | None = None) -> Document:
         document,
         kind="saved_model",
         source=directory or ".",
-        variables=_with_asset_paths(document),
+        variables=_with_what_objects_say(_with_asset_paths(document), document),
         assets=_files(join(directory or ".", ASSETS)),
         extras=_extras(directory or "."),
         siblings=tuple(documents),
@@ -117,6 +117,20 @@ def _with_asset_paths(document: Document) -> dict[str, Variable]:
             path = Tensor.of(f"{ASSETS}/{assets[ports[1].node]}".encode())
             variables[variable.name] = dataclasses.replace(variable, tensor=path, key="")
     return variables
+
+
+def _with_what_objects_say(variables: dict[str, Variable], document: Document) -> dict[str, Variable]:
+    """The variables of TF2, which has no collections: whether one is trainable is said by the object that holds it."""
+    said: dict[str, set[bool]] = {}
+    for node in document.meta.object_graph_def.nodes:
+        if node.HasField("variable") and node.variable.name:
+            said.setdefault(node.variable.name, set()).add(node.variable.trainable)
+    return {
+        name: dataclasses.replace(variable, trainable=True in said[name])
+        if variable.trainable is None and len(said.get(name, ())) == 1
+        else variable
+        for name, variable in variables.items()
+    }
 
 
 def _files(directory: str, skip: tuple[str, ...] = (), below: str = "") -> dict[str, Span]:

@@ -41,6 +41,9 @@ def find_variables(graph: Graph, collections: Mapping[str, Collection]) -> dict[
     definitions = variable_definitions(collections)
     by_node = {Port.parse(d.variable_name).node: d for d in definitions.values() if d.variable_name}
     trainable = _names_in(collections, "trainable_variables")
+    # Files from before 2018 tell by the collection alone; a file without it, in which no variable says that it is
+    # trainable, says nothing.
+    tells = "trainable_variables" in collections or any(d.trainable for d in definitions.values())
     found: dict[str, Variable] = {}
     for node in graph:
         if node.op not in VARIABLE_OPS:
@@ -51,10 +54,9 @@ def find_variables(graph: Graph, collections: Mapping[str, Collection]) -> dict[
             continue
         key, slice_spec = _key_and_slice(name, definition)
         is_trainable = None
-        if definition is not None:
-            is_trainable = definition.trainable or node.name in trainable or name in trainable
-        elif "trainable_variables" in collections:
-            is_trainable = node.name in trainable or name in trainable
+        if tells and (definition is not None or "trainable_variables" in collections):
+            is_said = definition is not None and definition.trainable
+            is_trainable = is_said or node.name in trainable or name in trainable
         dtype = node.attr("dtype")
         found[name] = Variable(
             name=name,

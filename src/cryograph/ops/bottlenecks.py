@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence, Set
 
 from ..base.errors import InputError
 from ..base.shapes import show
 from ..graph.document import Document
 from ..graph.graph import Graph
 from ..graph.node import Node, Port
-from ..graph.walks import ancestors
+from ..graph.walks import ancestors, descendants
 from .inference import infer
 from .ranking import INPUT_OPS
+from .weights import kept_up, weights_by_use
 
 HEAD = frozenset(
     {"Softmax", "LogSoftmax", "Sigmoid", "Identity", "BiasAdd", "Add", "AddV2", "Reshape", "Squeeze", "ArgMax", "Cast"}
@@ -54,18 +55,40 @@ def find_bottleneck(document: Document, output: str, name: str | None = None) ->
     return tensor, len(shape), shape[-1], why
 
 
-def layers_behind(graph: Graph, bottleneck: str, stop: Sequence[str]) -> list[str]:
-    """The constants that hold the weights of layers (products and convolutions) before the bottleneck, in the graph's
-    order; what is needed for `stop` (tensors that are fed) is left out."""
+def layers_behind(graph: Graph, bottleneck: str, stop: Sequence[str]) -> list[tuple[str, ...]]:
+    """The constants that hold the weights of each layer before the bottleneck, in the graph's order: those of a product
+    or a convolution, and the biases, scales and offsets behind it. What is needed for `stop` (tensors that are fed) is
+    left out, and so are the means and variances of batch norms."""
     fed = {Port.parse(tensor).node for tensor in stop}
     needed = ancestors(graph, [Port.parse(bottleneck).node], fed)
-    found = []
-    for node in graph:
-        if node.name in needed and node.op in PRODUCTS | {"DepthwiseConv2dNative"}:
-            source = _constant(graph, node.data_inputs[1].node)
-            if source is not None:
-                found.append(source)
-    return list(dict.fromkeys(found))
+    trained = {name for name, is_trained in weights_by_use(graph).items() if is_trained} - kept_up(graph)
+    consumers, flow = graph.consumers(), descendants(graph, fed)
+    products = {node.name for node in graph if node.op in PRODUCTS | {"DepthwiseConv2dNative"}}
+    found: list[tuple[str, ...]] = []
+    taken: set[str] = set()
+    for node in reversed(list(graph)):  # what several layers lead to belongs to the last of them
+        source = _constant(graph, node.data_inputs[1].node) if node.name in needed and node.name in products else None
+        if source is None or source in taken:
+            continue
+        layer = [source]
+        for name in _until_next(consumers, node.name, needed - products):
+            beside = [port.node for port in graph.nodes[name].data_inputs if port.node not in flow]
+            layer += sorted(ancestors(graph, beside) & trained)
+        found.append(tuple(name for name in dict.fromkeys(layer) if name not in taken))
+        taken.update(layer)
+    return found[::-1]
+
+
+def _until_next(consumers: Mapping[str, Sequence[Node]], product: str, among: Set[str]) -> list[str]:
+    """The nodes that follow from a product, up to the next ones."""
+    found: dict[str, None] = {}
+    waiting = [product]
+    while waiting:
+        for node in consumers.get(waiting.pop(), ()):
+            if node.name in among and node.name not in found:
+                found[node.name] = None
+                waiting.append(node.name)
+    return list(found)
 
 
 def _plane_wise(graph: Graph) -> set[str]:

@@ -27,6 +27,7 @@ from ..engines.engines import fold, trainer
 from ..formats.checkpoint import Checkpoint
 from ..formats.manager import CheckpointManager
 from ..graph.document import Document, Variable
+from ..ops.weights import is_called_kept_up, kept_up
 from ..program.build import build_program
 from ..program.program import Program
 from .gradient import fed, matching
@@ -90,6 +91,10 @@ def fit(
         made = cg.train.fit(model, {"x": x, "y": y}, loss="loss", optimizer=optax.adam(1e-3), epochs=5)
         made.model.freeze("softmax").save("trained.pb")
 
+    The means and variances that batch norms keep up are trained only where they are named in full, and so is what the
+    file calls not trainable. Batch norms stay in the form in which the graph has them: those of a graph for answers go
+    on using these means and variances, as is usual when a network is trained further.
+
     `optimizer` is one of optax's, or the learning rate of Adam as a float (0.001 without it). `metrics` are further
     tensors whose means are told; `updates` are nodes to run with every step (the updates of batch norms). `patience`
     ends the run after so many epochs in which the loss on `validation` (without it, on the data) became no smaller, and
@@ -132,12 +137,17 @@ def fit(
 
 
 def _trained(model: Document, program: Program, globs: list[str]) -> list[str]:
-    """The variables that are trained: floats that globs choose; of those that the file calls not trainable only those
-    that are named in full."""
+    """The variables that are trained: floats that globs choose; of those that the file calls not trainable, and of
+    those that batch norms keep up where it says nothing, only those that are named in full."""
     floats = [s.name for s in program.state if _is_float(program.specs[s.value].dtype.numpy)]
     if not floats:
         raise InputError("The loss reads no variable of floats. Constants become variables by model.unfreeze().")
-    not_trainable = {v.name for v in model.variables.values() if v.trainable is False}
+    untrained = kept_up(model.graph)
+    not_trainable = {
+        v.name
+        for v in model.variables.values()
+        if v.trainable is False or (v.trainable is None and (v.node in untrained or is_called_kept_up(v.name)))
+    }
     chosen = [name for name in matching(floats, globs) if name not in not_trainable or name in globs]
     if not chosen:
         raise InputError(f"Of the variables {', '.join(floats[:5])} none is trainable; name those that are meant.")

@@ -23,42 +23,15 @@ import numpy as np
 from ..base.dtypes import INT32, DType
 from ..base.errors import GraphError, UnknownNameError, nearest
 from ..base.tensors import Tensor
-from ..graph.calls import MAX_DEPTH, callee
 from ..graph.document import Collection, Document, Variable
-from ..graph.graph import Body, Graph
+from ..graph.graph import Graph
 from ..graph.node import Node, Port
 from ..graph.saver import add_saver
+from ..ops.weights import kept_up, weights_by_use
 from ..wire import messages as pb
 
 Chooser = Callable[[Node], bool]
 """Tells of a Const node whether it becomes a variable."""
-
-# op -> inputs that are trained, and inputs that are kept up by other means
-WEIGHT_INPUTS: dict[str, tuple[tuple[int, ...], tuple[int, ...]]] = {
-    "MatMul": ((0, 1), ()),
-    "BatchMatMul": ((0, 1), ()),
-    "BatchMatMulV2": ((0, 1), ()),
-    "BatchMatMulV3": ((0, 1), ()),
-    "Conv1D": ((1,), ()),
-    "Conv2D": ((1,), ()),
-    "Conv3D": ((1,), ()),
-    "DepthwiseConv2dNative": ((1,), ()),
-    "Conv2DBackpropInput": ((1,), ()),
-    "Conv3DBackpropInputV2": ((1,), ()),
-    "BiasAdd": ((1,), ()),
-    "BiasAddV1": ((1,), ()),
-    "FusedBatchNorm": ((1, 2), (3, 4)),
-    "FusedBatchNormV2": ((1, 2), (3, 4)),
-    "FusedBatchNormV3": ((1, 2), (3, 4)),
-    "BatchNormWithGlobalNormalization": ((3, 4), (1, 2)),
-    "Gather": ((0,), ()),
-    "GatherV2": ((0,), ()),
-    "ResourceGather": ((0,), ()),
-}
-BIAS_OPS = frozenset({"Add", "AddV2"})
-"""A vector that these add to what MatMul or a convolution gives is a bias."""
-
-PRODUCTS = frozenset({"MatMul", "BatchMatMul", "BatchMatMulV2", "Conv2D", "Conv3D", "DepthwiseConv2dNative"})
 
 
 def unfreeze(document: Document, names: Iterable[str] | Chooser | None = None) -> Document:
@@ -103,113 +76,20 @@ def unfreeze(document: Document, names: Iterable[str] | Chooser | None = None) -
 
 def _chosen(graph: Graph, names: Iterable[str] | Chooser | None) -> dict[str, bool]:
     """The names of the chosen constants, and whether each is trainable."""
-    by_use = _by_use(graph)
-    if names is None:
-        return by_use
     constants = {node.name: node for node in graph if node.op == "Const"}
+    untrained = kept_up(graph)
+    if names is None:
+        return {name: name not in untrained for name in weights_by_use(graph) if name in constants}
     if callable(names):
-        return {name: by_use.get(name, True) for name, node in constants.items() if names(node)}
+        return {name: name not in untrained for name, node in constants.items() if names(node)}
     found: dict[str, bool] = {}
     for pattern in [names] if isinstance(names, str) else names:
         bare = pattern.removesuffix(":0")
         fitting = [bare] if bare in constants else fnmatch.filter(constants, bare)
         if not fitting:
             raise UnknownNameError(f"No constant is called {pattern!r}." + nearest(bare, constants))
-        found.update({name: by_use.get(name, True) for name in fitting})
+        found.update({name: name not in untrained for name in fitting})
     return found
-
-
-def _by_use(graph: Graph) -> dict[str, bool]:
-    found = _used(graph, graph, {}, 0)
-    return {node.name: found[node.name] for node in graph if node.name in found and _is_weight(node)}
-
-
-def _used(body: Body, graph: Graph, known: dict[str, dict[str, bool]], depth: int) -> dict[str, bool]:
-    """The constants, or a function's arguments, that are used as weights, and whether each is trainable."""
-    found: dict[str, bool] = {}
-
-    def note(port: Port, trained: bool, is_bias: bool = False) -> None:
-        source = _source(body, port)
-        node = body.nodes.get(source)
-        if node is None or (node.op == "Const" and _is_weight(node, is_bias)):
-            found[source] = found.get(source, False) or trained
-
-    for node in body:
-        ports = node.data_inputs
-        trained, kept = WEIGHT_INPUTS.get(node.op, ((), ()))
-        if node.op in BIAS_OPS and any(_behind(body, p).op in PRODUCTS for p in ports if p.node in body):
-            trained = (0, 1)
-        for index in (*trained, *kept):
-            if index < len(ports):
-                note(ports[index], index in trained, node.op in BIAS_OPS)
-        function = callee(node, graph) if depth < MAX_DEPTH else None
-        if function is None:
-            continue
-        if function.name not in known:
-            known[function.name] = {}  # a function that calls itself has no further uses
-            known[function.name] = _used(function, graph, known, depth + 1)
-        for argument, port in zip(function.inputs, ports, strict=False):
-            if argument in known[function.name]:
-                note(port, known[function.name][argument])
-    return found | _norm_vectors(body)
-
-
-def _source(body: Body, port: Port) -> str:
-    """The name of the node, or of the function's argument, that a tensor comes from, seen through Identity."""
-    name = port.node
-    for _ in range(len(body)):
-        node = body.nodes.get(name)
-        if node is None or node.op != "Identity" or not node.data_inputs:
-            break
-        name = node.data_inputs[0].node
-    return name
-
-
-def _norm_vectors(body: Body) -> dict[str, bool]:
-    """The vectors of batch norms that a writer took apart: x * s + (beta - mean * s), s = gamma * rsqrt(variance +
-    e)."""
-    found: dict[str, bool] = {}
-    consumers = body.consumers()
-
-    def vector(port: Port) -> str | None:
-        source = _source(body, port)
-        node = body.nodes.get(source)
-        return source if node is None or (node.op == "Const" and _is_weight(node, True)) else None
-
-    def others(node: Node, name: str) -> list[str]:
-        sources = (vector(p) for p in node.data_inputs if p.node != name)
-        return [source for source in sources if source is not None]
-
-    for root in body:
-        if root.op != "Rsqrt" or not root.data_inputs or root.data_inputs[0].node not in body:
-            continue
-        added = body.nodes[root.data_inputs[0].node]
-        if added.op in BIAS_OPS:
-            found |= {source: False for source in map(vector, added.data_inputs) if source is not None}
-        for scale in (n for n in consumers.get(root.name, ()) if n.op == "Mul"):
-            found |= dict.fromkeys(others(scale, root.name), True)
-            for shifted in (n for n in consumers.get(scale.name, ()) if n.op == "Mul"):
-                means = others(shifted, scale.name)
-                found |= dict.fromkeys(means, False)
-                for offset in (n for n in consumers.get(shifted.name, ()) if n.op == "Sub" and means):
-                    found |= dict.fromkeys(others(offset, shifted.name), True)
-    return found
-
-
-def _behind(body: Body, port: Port) -> Node:
-    node = body.nodes[port.node]
-    for _ in range(len(body)):
-        if node.op != "Identity" or not node.data_inputs or node.data_inputs[0].node not in body:
-            break
-        node = body.nodes[node.data_inputs[0].node]
-    return node
-
-
-def _is_weight(node: Node, is_bias: bool = False) -> bool:
-    value = node.attr("value") if node.op == "Const" else None
-    if not isinstance(value, Tensor) or not value.dtype.is_floating or not value.shape:
-        return False
-    return math.prod(value.shape) > 0 and (not is_bias or len(value.shape) == 1)
 
 
 def _variable(node: Node, trainable: bool) -> Variable:
