@@ -105,6 +105,31 @@ def test_the_same_pictures_give_the_same_model_and_features_are_kept(pictures: P
     assert "features of 120 pictures were worked out, of 0 they were at hand" in third.reasons
 
 
+def test_features_are_kept_up_to_a_limit(pictures: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Those that were not used for longest are gone: of another network, and then of pictures of this one."""
+    cache = tmp_path / "cache" / "bottlenecks"
+
+    def kept() -> dict[str, list[Path]]:
+        return {folder.name: list(folder.iterdir()) for folder in cache.iterdir()}
+
+    cg.retrain(network(), pictures)
+    (files,) = kept().values()
+    size = sum(file.stat().st_size for file in files)
+    monkeypatch.setenv("CRYOGRAPH_CACHE_LIMIT", str(3 * size // 2))
+    cg.retrain(network(), pictures, image_mean=[0.0], image_std=[255.0])
+    (left,) = kept().values()
+    assert sum(file.stat().st_size for file in left) <= 3 * size // 2
+    assert 60 <= len(set(left) - set(files)) <= 120
+    again = cg.retrain(network(), pictures, image_mean=[0.0], image_std=[255.0])
+    assert "features of 0 pictures were worked out, of 120 they were at hand" in again.reasons
+    monkeypatch.setenv("CRYOGRAPH_CACHE_LIMIT", "0")
+    cg.retrain(network(), pictures, image_mean=[1.0], image_std=[255.0])
+    assert kept() == {}
+    monkeypatch.setenv("CRYOGRAPH_CACHE_LIMIT", "much")
+    with pytest.raises(InputError, match="CRYOGRAPH_CACHE_LIMIT is 'much'; a number of bytes was expected"):
+        cg.retrain(network(), pictures)
+
+
 @pytest.mark.parametrize("batch", [1, 7])
 def test_a_network_of_a_fixed_batch(batch: int, pictures: Path) -> None:
     free, fixed = (cg.retrain(network(n), pictures, cached=False) for n in (None, batch))

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
 
-from ..base.cache import cache_dir
+from ..base.cache import cache_dir, cache_limit, mark_used, prune
 from ..base.errors import Error, FileError
 from ..base.files import atomic_write, open_file
 from ..base.tensors import Array, Tensor
@@ -25,7 +25,8 @@ class Features:
     """The features of pictures: `network` cut down to `tensor` and fed through `target`.
 
     Each vector is a file below `bottlenecks/` in the user's cache, called by the content of network and picture, so
-    that a second training on the same pictures begins at once. `fresh` and `kept` count what was worked out and what
+    that a second training on the same pictures begins at once. All of them together take no more than
+    `CRYOGRAPH_CACHE_LIMIT` bytes (1 GiB): those that were not used for longest go first. `fresh` and `kept` count what was worked out and what
     was found; `unreadable` says of pictures that cannot be read why. `reasons` say what is fed besides.
     """
 
@@ -37,7 +38,10 @@ class Features:
         self._predictor = PicturePredictor(network, target, tensor, engine)
         self.reasons = self._predictor.reasons
         content = _content(self._predictor.graph) if cached else ""
-        self._folder = os.path.join(cache_dir(), "bottlenecks", content) if cached else ""
+        self._cache = os.path.join(cache_dir(), "bottlenecks")
+        self._folder = os.path.join(self._cache, content) if cached else ""
+        self._limit = cache_limit() if cached else 0
+        self._written = 0
         self.fresh = 0
         self.kept = 0
         self.unreadable: dict[str, str] = {}
@@ -75,6 +79,8 @@ class Features:
             rows[number] = row
             self.fresh += 1
             self._keep(keys[number], row)
+        if self._written:
+            self._prune()
         if not rows:
             return np.zeros((0, 0), np.float32)
         return np.stack([rows[number] for number in sorted(rows)])
@@ -96,10 +102,12 @@ class Features:
         return hashlib.blake2b(data, digest_size=16, key=hashlib.blake2b(how.encode()).digest()[:32]).hexdigest()
 
     def _recall(self, key: str) -> Array | None:
+        path = os.path.join(self._folder, f"{key}.npy")
         try:
-            row: Array = np.load(os.path.join(self._folder, f"{key}.npy"), allow_pickle=False)
+            row: Array = np.load(path, allow_pickle=False)
         except (OSError, ValueError, EOFError):
             return None
+        mark_used(path)
         return row if row.ndim == 1 and row.dtype == np.float32 else None
 
     def _keep(self, key: str, row: Array) -> None:
@@ -108,6 +116,13 @@ class Features:
                 os.makedirs(self._folder, exist_ok=True)
                 with atomic_write(os.path.join(self._folder, f"{key}.npy")) as out:
                     np.save(out, row, allow_pickle=False)
+            self._written += row.nbytes
+            if self._written > self._limit // 8:
+                self._prune()
+
+    def _prune(self) -> None:
+        prune(self._cache, self._limit)
+        self._written = 0
 
 
 def _content(graph: Graph) -> str:
