@@ -13,19 +13,22 @@ import numpy as np
 import pytest
 
 import cryograph as cg
-from cryograph.base.dtypes import FLOAT32, INT32, INT64, STRING
+from cryograph.base.dtypes import BOOL, FLOAT32, INT32, INT64, STRING
 from cryograph.base.errors import Error, MissingExtraError, RunError, UnsupportedError
-from cryograph.engines.engines import engine, fold, prepare
+from cryograph.engines.engines import engine, fold, prepare, trainer
 from cryograph.engines.jax import engine as jax_engine
 from cryograph.engines.jax.engine import Compiled, Jax
 from cryograph.engines.jax.rules import RULES
 from cryograph.engines.numpy.rules import RULES as PLAIN
+from cryograph.graph.attrs import FuncRef
+from cryograph.graph.graph import Function
+from cryograph.graph.node import Node
 from cryograph.program.build import build_program
 from tests.engines import test_graph_cases as graphs
 from tests.engines.test_op_cases import cases, run_all
 from tests.support.golden import digest
 from tests.support.op_cases import Array, Case, assert_answers, feeds_of, program_of
-from tests.support.small_graphs import const, document_of, handle, node, placeholder
+from tests.support.small_graphs import const, document_of, function, handle, ints, node, placeholder
 
 ROUNDED = {
     "FakeQuantWithMinMaxArgs": 0.01,
@@ -36,18 +39,17 @@ ROUNDED = {
 up what TensorFlow rounds."""
 
 UNTOLD = {
-    "optimizers/": "an index out of range, which nobody can be told of",
     "maps_of_several_tensors": "strings go through the loop",
 }
 """Recorded graphs of which turns ask for what a compiled program cannot do."""
 
 
 def check_jax(case: Case, answers: list[Array] | None) -> None:
-    """A compiled case answers as TensorFlow; what it refuses is refused step by step, as values are known there."""
+    """A compiled case answers as TensorFlow, and refuses what it refuses."""
     case = replace(case, fixed=(), tolerance=max(case.tolerance, ROUNDED.get(case.op, 0.0)))
     if answers is None:
         with pytest.raises(Error):
-            Jax().eager(program_of(case))(feeds_of(case))
+            Jax().prepare(program_of(case))(feeds_of(case))
         return
     assert_answers(case, Jax().prepare(program_of(case, answers))(feeds_of(case)), answers)
 
@@ -150,6 +152,138 @@ def test_a_session_trains_on_it() -> None:
 @pytest.mark.parametrize("name", ["generators/numbers_of_a_shape", "random_state/ops_on_a_state"])
 def test_generators_go_on(name: str) -> None:
     graphs.run_turns(graphs.CASES[name], "jax")
+
+
+def test_what_tensorflow_refuses_a_compiled_program_refuses() -> None:
+    """All refusals that are recorded; the inputs are fed."""
+    for op in sorted(RULES.keys() & cases().keys()):
+        run_all(op, lambda case, answers: check_jax(case, answers) if answers is None else None)
+
+
+def failing(where: str) -> cg.Model:
+    """A variable is counted up by 1, and what a table has at `i` is looked up: by itself, in a branch, in a loop or in
+    both kinds of loops."""
+    numbers = const("numbers", np.arange(10, dtype=np.float32))
+    look = [node("look", "GatherV2", "table", "i", "zero:output:0", Taxis=INT32, Tindices=INT32, Tparams=FLOAT32)]
+    zero = ints("zero", 0)
+    same = {"table": FLOAT32, "i": INT32}
+    steps: list[Node | Function] = []
+    if where == "plain":
+        steps = [
+            zero,
+            node("y", "GatherV2", "numbers", "i", "zero", Taxis=INT32, Tindices=INT32, Tparams=FLOAT32),
+        ]
+    elif where == "branch":
+        parts = [
+            function("yes", same, {"out": ("look:output:0", FLOAT32)}, [zero, *look]),
+            function("no", same, {"out": ("zero:output:0", FLOAT32)}, [const("zero", np.float32(0))]),
+        ]
+        types = {"Tcond": BOOL, "Tin": [FLOAT32, INT32], "Tout": [FLOAT32]}
+        branches = {"then_branch": FuncRef("yes"), "else_branch": FuncRef("no")}
+        steps = [
+            ints("five", 5),
+            node("large", "Greater", "i", "five", T=INT32),
+            node("y", "StatelessIf", "large", "numbers", "i", **types, **branches),
+            *parts,
+        ]
+    else:
+        arguments = {"turn": INT32, "sum": FLOAT32, "count": INT32, **same}
+        more = [
+            node("next", "AddV2", "turn", "one:output:0", T=INT32),
+            node("total", "AddV2", "sum", "look:output:0", T=FLOAT32),
+        ]
+        results = {"a": ("next:z:0", INT32), "b": ("total:z:0", FLOAT32), "c": ("count", INT32)}
+        results |= {"d": ("table", FLOAT32), "e": ("i", INT32)}
+        steps = [
+            function("body", arguments, results, [zero, ints("one", 1), *look, *more]),
+            function("cond", arguments, {"go": ("less:z:0", BOOL)}, [node("less", "Less", "turn", "count", T=INT32)]),
+            ints("zero", 0),
+            const("nothing", np.float32(0)),
+            *([ints("count", 3)] if where == "known turns" else [placeholder("count", (), INT32)]),
+            node("loop", "StatelessWhile", "zero", "nothing", "count", "numbers", "i",
+                 T=list(arguments.values()), cond=FuncRef("cond"), body=FuncRef("body")),
+            node("y", "Identity", "loop:1", T=FLOAT32),
+        ]
+    return cg.Model.of(
+        document_of(
+            numbers,
+            placeholder("i", (), INT32),
+            *steps,
+            handle("v", shape=()),
+            const("one_more", np.float32(1)),
+            node("add", "AssignAddVariableOp", "v", "one_more", dtype=FLOAT32),
+            values={"v": np.float32(0)},
+        )
+    )
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("plain", r"^node 'y' \(GatherV2\): an index is not in \[0, 10\)\.$"),
+        ("branch", r"^node 'y' \(StatelessIf\): node 'y/look' \(GatherV2\): an index"),
+        ("known turns", r"^node 'loop' \(StatelessWhile\): node 'loop/look' \(GatherV2\): an index"),
+        ("unknown turns", r"^node 'loop' \(StatelessWhile\): node 'loop/look' \(GatherV2\): an index"),
+    ],
+)
+def test_a_run_that_fails_writes_nothing(where: str, said: str) -> None:
+    with failing(where).session(engine="jax") as s:
+        more = {"count": 3} if where == "unknown turns" else {}
+        for turn in (1, 2):
+            assert s.run(["y", "add"], {"i": 7, **more})[0] == (21 if "turns" in where else 7)
+            for wrong in (10, 1000):
+                with pytest.raises(RunError, match=said):
+                    s.run(["y", "add"], {"i": wrong, **more})
+            assert s.value("v") == turn
+
+
+def test_assertions_and_numbers_are_checked() -> None:
+    graph = document_of(
+        placeholder("x", (None,), FLOAT32),
+        ints("axis", 0),
+        const("limit", np.float32(1)),
+        node("largest", "Max", "x", "axis", T=FLOAT32, Tidx=INT32),
+        node("small", "LessEqual", "largest", "limit", T=FLOAT32),
+        const("words", np.array(b"too large:", object)),
+        node("assert", "Assert", "small", "words", "largest", T=[STRING, FLOAT32]),
+        node("checked", "CheckNumerics", "x", "^assert", T=FLOAT32, message=b"bad"),
+        node("y", "Neg", "checked", T=FLOAT32),
+    )
+    with cg.Model.of(graph).session(engine="jax") as s:
+        assert s.run("y", {"x": [0.5, 1]}).tolist() == [-0.5, -1]
+        with pytest.raises(RunError, match=r"node 'assert' \(Assert\): the assertion failed: \[b'too large:'\]"):
+            s.run("y", {"x": [0.5, 2]})
+        with pytest.raises(RunError, match=r"node 'checked' \(CheckNumerics\): bad : Tensor had Inf or NaN"):
+            s.run("y", {"x": [-np.inf, 0]})
+
+
+def test_what_is_differentiated_and_trained_is_checked() -> None:
+    model = cg.Model.of(
+        document_of(
+            placeholder("label", (None,), INT64),
+            handle("w", shape=(2, 3)),
+            node("logits", "ReadVariableOp", "w", dtype=FLOAT32),
+            node("each", "SparseSoftmaxCrossEntropyWithLogits", "logits", "label", T=FLOAT32, Tlabels=INT64),
+            ints("axis", [0]),
+            node("loss", "Mean", "each", "axis", T=FLOAT32, Tidx=INT32),
+            values={"w": np.zeros((2, 3))},
+        )
+    )
+    slopes = model.grad("loss", "w")
+    assert slopes({"label": [0, 1]})[1]["w"].shape == (2, 3)
+    said = r"node 'each' \(SparseSoftmaxCrossEntropyWithLogits\): a label is outside of \[0, 3\)"
+    with pytest.raises(RunError, match=said):
+        slopes({"label": [0, 3]})
+    program = build_program(model, ["loss"], fold=fold, all_state=True)
+    work = trainer(program, [0], 0.1, [np.zeros((2, 3), np.float32)])
+    seeds = np.zeros(4, np.uint32)
+    first = work.step([np.array([0, 1])], seeds)[0]
+    for _ in range(2):
+        before = work.state[0]
+        with pytest.raises(RunError, match=said):
+            work.step([np.array([-1, 1])], seeds)
+        assert np.array_equal(work.state[0], before)
+        assert work.step([np.array([0, 1])], seeds)[0] < first
 
 
 def test_old_state_that_somebody_holds_is_not_written_over() -> None:

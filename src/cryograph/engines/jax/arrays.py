@@ -14,7 +14,7 @@ from ..numpy.context import Rule
 from ..numpy.elementwise import NARROW, wide
 from ..numpy.reductions import axes, axis_of
 from ..numpy.slices import mirrored, pairs_of, strided_index
-from .context import JaxContext, is_known, known, number, sizes
+from .context import JaxContext, check, is_known, known, number, sizes
 from .rows import is_list, zeros_of_list
 
 
@@ -110,10 +110,7 @@ def _reverse_sequence(ctx: JaxContext, x: Any, lengths: Any, *, seq_dim: int, ba
     seq, batch = axis_of(seq_dim, x.ndim), axis_of(batch_dim, x.ndim)
     if lengths.shape != (x.shape[batch],) or seq == batch:
         raise RunError(f"{list(lengths.shape)} lengths were given for {x.shape[batch]} items")
-    if is_known(lengths):
-        counted = sizes(lengths)
-        if counted and (min(counted) < 0 or max(counted) > x.shape[seq]):
-            raise RunError(f"a length is not in [0, {x.shape[seq]}]")
+    check((lengths < 0) | (lengths > x.shape[seq]), f"a length is not in [0, {x.shape[seq]}]")
     moved = xp.moveaxis(x, (batch, seq), (0, 1))
     steps = np.arange(x.shape[seq])
     counts = xp.asarray(lengths)[:, None]
@@ -153,6 +150,8 @@ def _slice(ctx: JaxContext, x: Any, begin: Any, size: Any) -> Any:
         raise RunError(f"a slice of {begin.size} starts and {len(lengths)} sizes does not fit {x.ndim} dimensions")
     if -1 in lengths:
         known(begin, "where a slice begins that goes to the end")
+    limits = np.array(x.shape, np.int64) - np.array(lengths, np.int64)
+    check((begin < 0) | (begin > limits), f"a slice of {list(lengths)} does not lie in {list(x.shape)}")
     return ctx.lax.dynamic_slice(x, [begin[i] for i in range(x.ndim)], lengths)
 
 
@@ -186,6 +185,7 @@ def _single_places(ctx: JaxContext, x: Any, begin: Any, strides: Any, masks: tup
         if single:
             place = ctx.xp.asarray(begin)[i]
             place = ctx.xp.where(place < 0, place + x.shape[axis], place)
+            check((place < 0) | (place >= x.shape[axis]), f"the place {i} of a slice is not in [0, {x.shape[axis]})")
             x = ctx.lax.dynamic_index_in_dim(x, place, axis, keepdims=False)
         else:
             axis += 1

@@ -6,6 +6,9 @@ and JAX's array where it is not. Rules compute with `ctx.xp` (jax.numpy) and `ct
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -82,7 +85,86 @@ def number(x: Any, what: str = "a number") -> int:
     return int(known(x, what).reshape(()))
 
 
+class Checks:
+    """What a program that is compiled finds wrong while it runs, as nobody can be told before it ends.
+
+    `code` is a value of the program: the number of the first check that failed, 0 when all is well. What a number means
+    stands in `messages`, from 1 on.
+    """
+
+    def __init__(self, xp: Any) -> None:
+        self._xp = xp
+        self.code: Any = np.int32(0)
+        self.messages: dict[str, int] = {}
+        self.steps: list[str] = []
+
+    def note(self, fails: Any, message: str) -> None:
+        """A check of the step that is being traced."""
+        number = self.messages.setdefault(": ".join([*self.steps, message]), len(self.messages) + 1)
+        self.join(self._xp.where(self._xp.any(fails), np.int32(number), np.int32(0)))
+
+    def join(self, code: Any) -> None:
+        """What was found later; what was found first stays."""
+        is_first = isinstance(self.code, np.generic)
+        self.code = code if is_first else self._xp.where(self.code == 0, code, self.code)
+
+
+_CHECKS: ContextVar[Checks | None] = ContextVar("_CHECKS", default=None)
+"""Those of the trace that is made now. Functions of plain arrays check, too, to which no context is handed."""
+
+
+@contextmanager
+def checking(xp: Any) -> Iterator[Checks]:
+    """Collects the checks of what is traced inside."""
+    held = Checks(xp)
+    token = _CHECKS.set(held)
+    try:
+        yield held
+    finally:
+        _CHECKS.reset(token)
+
+
+@contextmanager
+def at_step(where: str) -> Iterator[None]:
+    """Says of the checks inside to which step they belong."""
+    held = _CHECKS.get()
+    if held is None:
+        yield
+        return
+    held.steps.append(where)
+    try:
+        yield
+    finally:
+        held.steps.pop()
+
+
+def apart(function: Callable[[], Any]) -> tuple[Any, Any]:
+    """What a function gives, and the number of the check that failed in it. Bodies of loops and branches, and what is
+    differentiated, are traces of their own: a value of them reaches the others only where it is handed out."""
+    held = _CHECKS.get()
+    if held is None:
+        return function(), np.int32(0)
+    before, held.code = held.code, np.int32(0)
+    try:
+        return function(), held.code
+    finally:
+        held.code = before
+
+
+def join(code: Any) -> None:
+    """Takes up what `apart` found, where it has been handed out."""
+    held = _CHECKS.get()
+    if held is not None:
+        held.join(code)
+
+
 def check(fails: Any, message: str) -> None:
-    """RunError where a condition is known to hold. In a compiled program nobody can be told, and it goes on."""
-    if is_known(fails) and bool(np.any(known(fails))):
-        raise RunError(message)
+    """RunError where a condition is known to hold. A compiled program finds out whether it does while it runs, and the
+    error is raised behind the run."""
+    if is_known(fails):
+        if bool(np.any(known(fails))):
+            raise RunError(message)
+        return
+    held = _CHECKS.get()
+    if held is not None:
+        held.note(fails, message)

@@ -18,7 +18,7 @@ import numpy as np
 
 from ...base.errors import RunError
 from ..numpy.context import Rule
-from .context import JaxContext, NeedsValue, is_known, known
+from .context import JaxContext, NeedsValue, apart, check, is_known, join, known
 from .rows import as_rows, count_of, element_shape, is_list, list_of, tree, with_room, without_room
 from .turns import known_turns
 
@@ -55,14 +55,15 @@ def _case(ctx: JaxContext, branch_index: Any, *inputs: Any) -> tuple[Any, ...]:
 
 def _chosen(ctx: JaxContext, index: Any, names: Sequence[str], inputs: Sequence[Any]) -> tuple[Any, ...]:
     def branch(name: str) -> Callable[[], Any]:
-        return lambda: [tree(ctx, value) for value in ctx.run_body(name, inputs)]
+        return lambda: apart(lambda: [tree(ctx, value) for value in ctx.run_body(name, inputs)])
 
     try:
-        made = ctx.lax.switch(index, [branch(name) for name in names])
+        made, code = ctx.lax.switch(index, [branch(name) for name in names])
     except TypeError as error:
         if "branch" not in str(error) and "cond" not in str(error):
             raise
         raise NeedsValue(f"the branches give values of several shapes: {str(error).splitlines()[0]}") from error
+    join(code)
     return tuple(made)
 
 
@@ -119,7 +120,7 @@ class _Carried:
             for place in self.places:
                 if place not in lists:
                     values[place] = next(rest)
-            found = self.ctx.run_body("body", values)
+            found, _ = apart(lambda: self.ctx.run_body("body", values))
             made.update({place: found[place] for place in lists})
             return 0
 
@@ -151,10 +152,11 @@ class _Carried:
             held[place] = value
         return held
 
-    def turn(self, carried: Sequence[Any]) -> list[Any]:
-        """One turn."""
-        made = self.ctx.run_body("body", self.values(carried))
-        return [tree(self.ctx, made[i]) for i in self.places]
+    def turn(self, held: tuple[Any, Sequence[Any]]) -> tuple[Any, list[Any]]:
+        """One turn; before the values stands the number of the check that failed."""
+        before, carried = held
+        made, code = apart(lambda: self.ctx.run_body("body", self.values(carried)))
+        return self.ctx.xp.where(before == 0, code, before), [tree(self.ctx, made[i]) for i in self.places]
 
     def end(self, carried: Sequence[Any]) -> tuple[Any, ...]:
         """All values after the loop."""
@@ -169,22 +171,26 @@ def _until(ctx: JaxContext, inputs: Sequence[Any]) -> tuple[Any, ...]:
     """A loop that goes on while the program finds that it does."""
     held = _Carried(ctx, inputs, None)
 
-    def go_on(carried: Sequence[Any]) -> Any:
-        (found,) = ctx.run_body("cond", held.values(carried))
-        return ctx.xp.asarray(truth(found))
+    def go_on(carried: tuple[Any, Sequence[Any]]) -> Any:
+        code, values = carried
+        (found,), _ = apart(lambda: ctx.run_body("cond", held.values(values)))  # what fails there is not told
+        return ctx.xp.asarray(truth(found)) & (code == 0)
 
-    start = held.start()
+    start = (np.int32(0), held.start())
     must_agree(ctx, start, ctx.jax.eval_shape(held.turn, start))
-    return held.end(ctx.lax.while_loop(go_on, held.turn, start))
+    code, last = ctx.lax.while_loop(go_on, held.turn, start)
+    join(code)
+    return held.end(last)
 
 
 def _loop(ctx: JaxContext, turns: int, inputs: Sequence[Any]) -> tuple[Any, ...]:
     """A loop of which the number of turns is known."""
     held = _Carried(ctx, inputs, turns)
-    start = held.start()
+    start = (np.int32(0), held.start())
     must_agree(ctx, start, ctx.jax.eval_shape(held.turn, start))
-    made, _ = ctx.lax.scan(lambda carried, _: (held.turn(carried), None), start, None, length=turns)
-    return held.end(made)
+    (code, last), _ = ctx.lax.scan(lambda carried, _: (held.turn(carried), None), start, None, length=turns)
+    join(code)
+    return held.end(last)
 
 
 def must_agree(ctx: JaxContext, start: Any, later: Any) -> None:
@@ -210,15 +216,18 @@ def _scan(
     if not count:
         return (*first, *(_blank(ctx, body, i, n) for i, n in enumerate(rows, carried)))
 
-    def turn(held: Sequence[Any], at: Any) -> Any:
+    def turn(held: tuple[Any, Sequence[Any]], at: Any) -> Any:
+        before, values = held
         number, parts = at
-        made = ctx.run_body("body", [number, *held, *parts, *outer])
-        return [tree(ctx, v) for v in made[:carried]], [ctx.xp.asarray(v) for v in made[carried:]]
+        made, code = apart(lambda: ctx.run_body("body", [number, *values, *parts, *outer]))
+        code = ctx.xp.where(before == 0, code, before)
+        return (code, [tree(ctx, v) for v in made[:carried]]), [ctx.xp.asarray(v) for v in made[carried:]]
 
-    held = [tree(ctx, value) for value in first]
+    held = (np.int32(0), [tree(ctx, value) for value in first])
     elements = [ctx.xp.asarray(x)[:count] for x in read]
     must_agree(ctx, held, ctx.jax.eval_shape(lambda c: turn(c, (np.int32(0), [x[0] for x in elements]))[0], held))
-    last, stacked = ctx.lax.scan(turn, held, (np.arange(count, dtype=np.int32), elements))
+    (code, last), stacked = ctx.lax.scan(turn, held, (np.arange(count, dtype=np.int32), elements))
+    join(code)
     made = []
     for each, n, whole in zip(each_turn, rows, stacked, strict=True):
         kept = whole if each else whole[-1:]
@@ -232,15 +241,15 @@ def _blank(ctx: JaxContext, body: Any, place: int, rows: int) -> Any:
 
 
 def _assert(ctx: JaxContext, condition: Any, *data: Any, summarize: int = 3) -> tuple[()]:
-    """In a compiled program a condition that depends on values cannot be told to anybody."""
-    if is_known(condition) and not np.all(known(condition)):
-        shown = "; ".join(
-            str(known(item).reshape(-1)[: summarize if summarize >= 0 else None].tolist())
-            for item in data
-            if is_known(item)
-        )
-        raise RunError(f"the assertion failed: {shown}")
+    """What is told beside is what is known when the program is compiled: the words, seldom the numbers."""
+    told = (known(item).reshape(-1)[: summarize if summarize >= 0 else None] for item in data if is_known(item))
+    shown = "; ".join(str(item.tolist()) for item in told)
+    check(ctx.xp.logical_not(condition) if not is_known(condition) else ~known(condition), _failed(shown))
     return ()
+
+
+def _failed(shown: str) -> str:
+    return f"the assertion failed: {shown}" if shown else "the assertion failed"
 
 
 def _ref_select(ctx: JaxContext, index: Any, *inputs: Any) -> Any:

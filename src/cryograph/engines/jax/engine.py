@@ -6,6 +6,10 @@ copying it. What a program does with int64 and float64 is done in int64 and floa
 A program is compiled once for all inputs of the same shapes. Where it must know an input's value (a shape that is fed,
 a number of turns), it is compiled for each value of that input; where it must know what it works out itself, it runs
 step by step. The programs of the last MAX_COMPILED sets of shapes are kept.
+
+Compiled code cannot raise. What its ops would (an index out of range, a failed assertion, a division by zero) it tells
+by one number more that comes out of it: that of the first check that failed, 0 where none did. It is looked at before
+anything else of the run is used.
 """
 
 from __future__ import annotations
@@ -28,7 +32,7 @@ from ...program.program import Program
 from ...program.scans import with_scans
 from ..engine import Runner, Unsupported
 from ..numpy.engine import refusals
-from .context import NeedsValue
+from .context import NeedsValue, checking
 from .plan import Plan
 from .rows import register
 from .rules import RULES
@@ -249,6 +253,7 @@ class _Entry:
         self._open = [place for place in range(len(feeds)) if place not in fixed]
         known = {place: np.asarray(feeds[place]) for place in fixed}
         self._known: dict[int, Any] = {}
+        self._messages: dict[str, int] = {}
         count = len(feeds)
 
         first = len(traced.program.inputs)
@@ -261,11 +266,13 @@ class _Entry:
                 values[place] = value
             for place, value in zip(self._open, given, strict=True):
                 values[place] = value
-            results = traced.call(values, big, seeds)
+            with checking(traced.jax.numpy) as checks:
+                results = traced.call(values, big, seeds)
+            self._messages = checks.messages
             for place, result in enumerate(results):
                 if isinstance(result, np.ndarray):  # nothing to compute: a string, a shape, a constant
                     self._known[place] = result
-            return [0 if place in self._known else result for place, result in enumerate(results)]
+            return [0 if place in self._known else result for place, result in enumerate(results)] + [checks.code]
 
         # Fresh memory for all state with every run costs a third of a training step: that of older state is used again.
         self._call = traced.jax.jit(function, donate_argnums=3, keep_unused=True)
@@ -284,8 +291,11 @@ class _Entry:
             with warnings.catch_warnings() if self._is_new else nullcontext():
                 if self._is_new:  # while it is compiled: state that changes its shape has no use for what it was
                     warnings.filterwarnings("ignore", message="Some donated buffers")
-                made = self._call(given, traced.big, words, self._room(spare))
+                *made, code = self._call(given, traced.big, words, self._room(spare))
+                failed = int(code) if self._messages else 0
             self._is_new = False
         except (RuntimeError, MemoryError) as error:
             raise RunError(f"jax failed: {str(error).splitlines()[0]}") from error
+        if failed:
+            raise RunError(f"{list(self._messages)[failed - 1]}.")
         return [self._known.get(place, value) for place, value in enumerate(made)]

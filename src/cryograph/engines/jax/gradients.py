@@ -10,6 +10,7 @@ import numpy as np
 from ...base.errors import InputError
 from ...base.tensors import Array
 from ...program.program import Program
+from .context import apart, join
 from .engine import Compiled, Traced, checked
 
 
@@ -32,17 +33,19 @@ class Slopes(Traced):
         if set(self._wrt) <= given.keys():
             seen: Sequence[Any] = [given[slot] for slot in self._wrt]
         else:
-            seen = self.jax.eval_shape(lambda: self._values(feeds, big, seeds))
+            seen = self.jax.eval_shape(lambda: apart(lambda: self._values(feeds, big, seeds))[0])
         nothing = [xp.zeros(value.shape, value.dtype) for value in seen]
 
-        def total(added: Sequence[Any]) -> tuple[Any, list[Any]]:
-            results = super(Slopes, self).call(feeds, big, seeds, dict(zip(self._wrt, added, strict=True)))
+        def total(added: Sequence[Any]) -> tuple[Any, tuple[list[Any], Any]]:
+            moved = dict(zip(self._wrt, added, strict=True))
+            results, code = apart(lambda: super(Slopes, self).call(feeds, big, seeds, moved))
             loss = xp.asarray(results[0])
             if loss.dtype.kind not in "fV":
                 raise InputError(f"A loss is a float; {loss.dtype} cannot be differentiated.")
-            return loss.sum(), [0 if _is_text(result) else result for result in results]
+            return loss.sum(), ([0 if _is_text(result) else result for result in results], code)
 
-        (_, results), slopes = self.jax.value_and_grad(total, has_aux=True)(nothing)
+        (_, (results, code)), slopes = self.jax.value_and_grad(total, has_aux=True)(nothing)
+        join(code)
         return [*results, *slopes]
 
     def _values(self, feeds: Sequence[Any], big: Sequence[Any], seeds: Any) -> list[Any]:

@@ -1,6 +1,7 @@
-"""Gathers, scatters, one-hot, stitches; rows of variables. An index out of range is an error where it is known.
+"""Gathers, scatters, one-hot, stitches; rows of variables.
 
-In a compiled program nobody can be told of a wrong index: a gather gives zeros there, a scatter leaves it out.
+A compiled program goes on where an index is out of range, until the error can be raised: a gather gives zeros there, a
+scatter leaves it out.
 """
 
 from __future__ import annotations

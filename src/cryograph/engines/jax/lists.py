@@ -14,7 +14,7 @@ from ...base.shapes import Shape, show
 from ..numpy.context import Rule
 from ..numpy.lists import MAX_ITEMS, TensorList, _fits, boxed, merged, resized
 from ..numpy.lists import shape_of as shape_said
-from .context import JaxContext, is_known, known, number
+from .context import JaxContext, check, is_known, known, number
 from .rows import Rows, as_rows, is_list, list_of
 
 
@@ -120,6 +120,10 @@ def _checked_place(count: int, place: int) -> int:
     return place
 
 
+def _check_places(rows: Rows, places: Any) -> None:
+    check((places < 0) | (places >= rows.length), "an index is not that of an element of the list")
+
+
 def _get_item(ctx: JaxContext, handle: Any, index: Any, element_shape: Any, *, element_dtype: DType) -> Any:
     held = _held(handle, element_dtype)
     if isinstance(held, TensorList) and is_known(index):
@@ -128,6 +132,7 @@ def _get_item(ctx: JaxContext, handle: Any, index: Any, element_shape: Any, *, e
     rows = as_rows(ctx, held)
     if is_known(index) and rows.is_fixed:
         return rows.items[_checked_place(rows.size, number(index))]
+    _check_places(rows, index)
     return ctx.lax.dynamic_index_in_dim(ctx.xp.asarray(rows.items), index.reshape(()), 0, keepdims=False)
 
 
@@ -156,6 +161,8 @@ def _set_item(
         if resize_if_index_out_of_bounds and rows.size <= place < MAX_ITEMS:
             rows = _resized_rows(ctx, rows, place + 1)
         _checked_place(rows.size, place)
+    else:
+        _check_places(rows, index)
     return replace(rows, items=ctx.xp.asarray(rows.items).at[index].set(item))
 
 
@@ -188,6 +195,7 @@ def _gather(ctx: JaxContext, handle: Any, indices: Any, element_shape: Any, *, e
         places = [_checked_place(len(held.items), int(i)) for i in known(indices).reshape(-1)]
         return _joined(ctx, held, merged(_shape(element_shape), held.shape), [held.items[i] for i in places])
     rows = as_rows(ctx, held)
+    _check_places(rows, indices)
     return ctx.xp.take(ctx.xp.asarray(rows.items), ctx.xp.asarray(indices).reshape(-1), 0, mode="clip")
 
 
@@ -213,6 +221,7 @@ def _scattered(
             return boxed(TensorList(dtype, shape, tuple(items)))
     start = TensorList(dtype, shape, (None,) * max(count, 0)) if old is None else old
     rows = as_rows(ctx, start, tuple(tensor.shape[1:]))
+    _check_places(rows, indices)
     return replace(rows, items=ctx.xp.asarray(rows.items).at[indices].set(tensor, mode="drop"))
 
 

@@ -16,9 +16,12 @@ from ...base.shapes import show
 from ...program.program import Program, Step
 from ..numpy.context import Context, Rule, parameters
 from ..numpy.rules import RULES as PLAIN
-from .context import JaxContext, NeedsValue, known
+from .context import JaxContext, NeedsValue, at_step, known
 from .random import DRAWING
 from .rows import Rows, is_list
+
+ASSERT = "Assert"
+"""The op that takes strings and numbers: it tells what it can, and need not know them all."""
 
 BIG = 4096
 """Bytes from which on a constant is handed to the compiled program, and is not a part of it."""
@@ -33,7 +36,8 @@ class _Action:
         self.step = step
         self.rule = rules[step.op]
         self.kwargs = _taken(step, self.rule)
-        self.plain = None if step.bodies or _differs_each_run(step) else PLAIN.get(step.op)
+        is_own = bool(step.bodies) or step.op == ASSERT or _differs_each_run(step)
+        self.plain = None if is_own else PLAIN.get(step.op)
         self.plain_kwargs = {} if self.plain is None else _taken(step, self.plain)
         self.inputs = tuple(slots[name] for name in step.inputs)
         self.outputs = tuple(slots[name] for name in step.outputs)
@@ -115,7 +119,8 @@ class Plan:
                 return action.bodies[name].run(jax, unknown, values, seeds=seeds)
 
             held = JaxContext(jax.numpy, action.step, action.dtypes, run_body, jax, seeds, unknown)
-            made = action.rule(held, *inputs, **action.kwargs)
+            with at_step(_where(action.step)):
+                made = action.rule(held, *inputs, **action.kwargs)
             return made if isinstance(made, tuple) else (made,)
         except NeedsValue as error:
             raise NeedsValue(f"{_where(action.step)}: {error}", action.step.inputs) from error

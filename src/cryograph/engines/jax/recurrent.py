@@ -10,7 +10,7 @@ from ...base.errors import RunError
 from ..numpy.activations import sigmoid
 from ..numpy.context import Rule
 from ..numpy.recurrent import _require
-from .context import JaxContext, is_known, number
+from .context import JaxContext, check
 
 
 def _lstm(
@@ -76,8 +76,7 @@ def _along(
 ) -> tuple[Any, ...]:
     """Turns along the first dimension, up to `length`; zeros follow."""
     xp = ctx.xp
-    if is_known(length) and number(length) > len(x):
-        raise RunError(f"seq_len_max is {number(length)}, and the sequence has {len(x)} elements")
+    check(length > len(x), f"seq_len_max is more than the {len(x)} elements of the sequence")
 
     def turn(carried: Any, at: Any) -> Any:
         number_, element = at

@@ -10,6 +10,7 @@ import numpy as np
 from ...base.errors import InputError
 from ...base.tensors import Array
 from ...program.program import Program
+from .context import apart, join
 from .engine import Compiled, Traced, checked, exact, the_optax
 
 
@@ -27,18 +28,19 @@ class _Step(Traced):
         jax, inputs, states = self.jax, len(self.program.inputs), len(self.program.state)
         fed, state, leaves = feeds[:inputs], list(feeds[inputs : inputs + states]), feeds[inputs + states :]
 
-        def total(weights: Sequence[Any]) -> tuple[Any, list[Any]]:
+        def total(weights: Sequence[Any]) -> tuple[Any, tuple[list[Any], Any]]:
             held = list(state)
             for place, value in zip(self.trained, weights, strict=True):
                 held[place] = value
-            results = super(_Step, self).call([*fed, *held], big, seeds)
+            results, code = apart(lambda: super(_Step, self).call([*fed, *held], big, seeds))
             loss = jax.numpy.asarray(results[0])
             if loss.dtype.kind not in "fV":
                 raise InputError(f"A loss is a float; {loss.dtype} cannot be differentiated.")
-            return loss.sum(), results
+            return loss.sum(), (results, code)
 
         weights = [state[place] for place in self.trained]
-        (_, results), slopes = jax.value_and_grad(total, has_aux=True)(weights)
+        (_, (results, code)), slopes = jax.value_and_grad(total, has_aux=True)(weights)
+        join(code)
         kept = jax.tree_util.tree_unflatten(self.kept, leaves)
         updates, kept = self.optimizer.update(slopes, kept, weights)
         after = results[len(self.program.outputs) :]
@@ -73,7 +75,8 @@ class Trainer:
         """One step; gives the outputs before it."""
         count, states = len(self._program.outputs), len(self._state)
         before = [*self._state, *self._leaves]
-        made = self._step.run([*feeds, *before], seeds, self._spare)
+        spare, self._spare = self._spare, []  # it is gone, whatever becomes of the step
+        made = self._step.run([*feeds, *before], seeds, spare)
         # Handed on as it was is what no step changes; all the rest is memory for the step after the next.
         self._spare = [value for value in before if not any(value is new for new in made)]
         self._state, self._leaves = made[count : count + states], made[count + states :]
