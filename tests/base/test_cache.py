@@ -70,7 +70,8 @@ def test_several_prune_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("asked", "limit"), [("", LIMIT), ("0", 0), ("12", 12), ("3k", 3 << 10), ("500M", 500 << 20), ("2GB", 2 << 30), ("2 G B", None)]
+    ("asked", "limit"),
+    [("", LIMIT), ("0", 0), ("12", 12), ("3k", 3 << 10), ("500M", 500 << 20), ("2GB", 2 << 30), ("2 G B", None)],
 )
 def test_limits_in_words(asked: str, limit: int | None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CRYOGRAPH_CACHE_LIMIT", asked)

@@ -200,8 +200,18 @@ def failing(where: str) -> cg.Model:
             ints("zero", 0),
             const("nothing", np.float32(0)),
             *([ints("count", 3)] if where == "known turns" else [placeholder("count", (), INT32)]),
-            node("loop", "StatelessWhile", "zero", "nothing", "count", "numbers", "i",
-                 T=list(arguments.values()), cond=FuncRef("cond"), body=FuncRef("body")),
+            node(
+                "loop",
+                "StatelessWhile",
+                "zero",
+                "nothing",
+                "count",
+                "numbers",
+                "i",
+                T=list(arguments.values()),
+                cond=FuncRef("cond"),
+                body=FuncRef("body"),
+            ),
             node("y", "Identity", "loop:1", T=FLOAT32),
         ]
     return cg.Model.of(

@@ -95,9 +95,7 @@ def normed(mean: str, collections: Iterable[str] = ()) -> cg.Model:
         node("loss", "Mean", "squares", "axes", T=FLOAT32, Tidx=INT32),
         values={"gamma": [1, 2], "beta": [0.5, 1], mean: [0.1, 0.2], "variance": [1, 1.5]},
     )
-    definitions = [
-        pb.VariableDef(variable_name=f"{name}:0", is_resource=True).SerializeToString() for name in vectors
-    ]
+    definitions = [pb.VariableDef(variable_name=f"{name}:0", is_resource=True).SerializeToString() for name in vectors]
     held = {name: Collection.make(name, "bytes_list", definitions) for name in collections}
     variables = find_variables(document.graph, held)
     values = {name: variable.with_tensor(document.variables[name].tensor) for name, variable in variables.items()}

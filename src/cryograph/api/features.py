@@ -26,8 +26,10 @@ class Features:
 
     Each vector is a file below `bottlenecks/` in the user's cache, called by the content of network and picture, so
     that a second training on the same pictures begins at once. All of them together take no more than
-    `CRYOGRAPH_CACHE_LIMIT` bytes (1 GiB): those that were not used for longest go first. `fresh` and `kept` count what was worked out and what
-    was found; `unreadable` says of pictures that cannot be read why. `reasons` say what is fed besides.
+    `CRYOGRAPH_CACHE_LIMIT` bytes (1 GiB): those that were not used for longest go first.
+
+    `fresh` and `kept` count what was worked out and what was found; `unreadable` says of pictures that cannot be read
+    why. `reasons` say what is fed besides.
     """
 
     def __init__(

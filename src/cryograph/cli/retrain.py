@@ -88,8 +88,8 @@ def retrain(model: str, images: str, output: str, checkpoint: bool, as_json: boo
     folder for each class; the folders' names become the labels. NEW.pb, its labels (NEW_labels.txt) and a picture of
     what is taken for what (NEW_confusion.png) are written; `cryograph classify NEW.pb IMAGE...` uses them.
 
-    What the network gives for each picture is kept in the user's cache directory (CRYOGRAPH_CACHE names another one), so
-    that the next training on the same pictures begins at once: up to 1 GB (CRYOGRAPH_CACHE_LIMIT, as in 500M, names
+    What the network gives for each picture is kept in the user's cache directory (CRYOGRAPH_CACHE names another one),
+    so that the next training on the same pictures begins at once: up to 1 GB (CRYOGRAPH_CACHE_LIMIT, as in 500M, names
     another size), and what was not used for longest goes first.
 
     With --finetune batch norms go on using the means and variances that they have, and these are not trained.
