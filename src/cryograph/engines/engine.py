@@ -6,12 +6,17 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from ..base.errors import UnsupportedError
 from ..base.tensors import Array
+from ..ops.care import error_for
 from ..program.program import Program, Step
 
 Runner = Callable[[Sequence[Array]], list[Array]]
 """Takes the values of `program.inputs` in order, then those of `program.state`; gives `program.outputs`, then the
 state's results. Strings are object arrays of bytes."""
+
+LISTED = 5
+"""Steps that an error names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +25,15 @@ class Unsupported:
 
     step: Step
     reason: str
+
+
+def cannot_take(who: str, lacking: Sequence[Unsupported], program: Program, way_out: str = "") -> UnsupportedError:
+    """The error of whoever cannot take some steps of a program: which, why, and the way out."""
+    listed = "; ".join(f"{item.step.name} ({item.step.op}): {item.reason}" for item in lacking[:LISTED])
+    more = f"; and {len(lacking) - LISTED} more" if len(lacking) > LISTED else ""
+    kind = error_for(item.step.op for item in lacking)
+    count = f"{len(lacking)} of {len(program.steps)} steps"
+    return kind(f"{who} take {count}: {listed}{more}.{way_out and ' '}{way_out}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,10 +15,9 @@ from typing import Any
 from ..base.dtypes import STRING, VARIANT
 from ..base.errors import RunError, UnsupportedError
 from ..base.tensors import Array
-from ..ops.care import error_for
 from ..program.program import Program, Step
 from ..program.scans import SCAN, with_scans
-from .engine import Engine, Prepared, Runner, Unsupported
+from .engine import LISTED, Engine, Prepared, Runner, Unsupported, cannot_take
 from .numpy.context import Rule
 from .onnxruntime.lower import Lowering, results
 from .onnxruntime.passes import improve
@@ -150,10 +149,9 @@ class Auto:
             return Prepared(Piece(program, session), (f"onnxruntime: all {count} steps",))
         lacking = list(_lacking(program, lowering, self.rules))
         if lacking:
-            listed = "; ".join(f"{item.step.name} ({item.step.op}): {item.reason}" for item in lacking[:5])
-            more = f"; and {len(lacking) - 5} more" if len(lacking) > 5 else ""
-            kind = error_for(item.step.op for item in lacking)
-            raise kind(f"No engine can take {len(lacking)} of {len(program.steps)} steps: {listed}{more}.")
+            given = [name for item in lacking if item.step in program.steps for name in item.step.outputs]
+            way_out = f"Cut the graph there and feed what they give: inputs={given[:LISTED]}." if given else ""
+            raise cannot_take("No engine can", lacking, program, way_out)
         words: list[str] = []
         hosted = self._host(program, lowering, words, "")
         return Prepared(_numpy(self.rules).prepare(hosted), tuple(words))

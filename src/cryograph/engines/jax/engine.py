@@ -26,11 +26,11 @@ from typing import Any
 
 import numpy as np
 
-from ...base.errors import InputError, MissingExtraError, RunError, UnsupportedError
+from ...base.errors import InputError, MissingExtraError, RunError
 from ...base.tensors import Array
 from ...program.program import Program
 from ...program.scans import with_scans
-from ..engine import Runner, Unsupported
+from ..engine import Runner, Unsupported, cannot_take
 from ..numpy.engine import refusals
 from .context import NeedsValue, checking
 from .plan import Plan
@@ -118,8 +118,7 @@ def checked(program: Program) -> Program:
     scanned = with_scans(program)
     missing = refusals(scanned, RULES)
     if missing:
-        listed = "; ".join(f"{m.step.name} ({m.step.op}): {m.reason}" for m in missing[:5])
-        raise UnsupportedError(f"jax cannot take {len(missing)} steps: {listed}.")
+        raise cannot_take("jax cannot", missing, scanned)
     return scanned
 
 

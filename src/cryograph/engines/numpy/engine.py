@@ -11,12 +11,12 @@ from ...base.dtypes import DType
 from ...base.errors import Error, InputError, MissingExtraError, RunError
 from ...base.shapes import show
 from ...base.tensors import Array
-from ...ops.care import CARE, error_for, why_refused
+from ...ops.care import CARE, why_refused
 from ...ops.left_out import LEFT_OUT
 from ...ops.notation import OpSignature
 from ...ops.signatures import output_types, signature
 from ...program.program import Program, Spec, Step
-from ..engine import Runner, Unsupported
+from ..engine import Runner, Unsupported, cannot_take
 from .context import Context, Rule, parameters
 from .rules import RULES, RulesOver
 
@@ -54,9 +54,7 @@ class Numpy:
         """A callable that runs the program; UnsupportedError that lists what is missing when it cannot."""
         missing = self.missing(program)
         if missing:
-            listed = "; ".join(f"{m.step.name} ({m.step.op}): {m.reason}" for m in missing[:5])
-            kind = error_for(item.step.op for item in missing)
-            raise kind(f"numpy cannot take {len(missing)} steps: {listed}.")
+            raise cannot_take("numpy cannot", missing, program)
         return _Plan(program, self._rules).run
 
 

@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ...base.errors import UnsupportedError
 from ...program.program import Program
 from ...program.scans import with_scans
-from ..engine import Runner, Unsupported
+from ..engine import Runner, Unsupported, cannot_take
 from .lower import Lowering
 from .passes import improve
 from .session import Session, SessionSettings
@@ -31,12 +30,7 @@ class OnnxRuntime:
         lowering = Lowering(with_scans(program))
         lacking = unsupported(lowering)
         if lacking:
-            listed = "; ".join(f"{item.step.name} ({item.step.op}): {item.reason}" for item in lacking[:5])
-            more = f"; and {len(lacking) - 5} more" if len(lacking) > 5 else ""
-            raise UnsupportedError(
-                f"ONNX Runtime cannot take {len(lacking)} of {len(program.steps)} steps: {listed}{more}."
-                ' engine="auto" runs these on numpy.'
-            )
+            raise cannot_take("ONNX Runtime cannot", lacking, program, 'engine="auto" runs these on numpy.')
         return Session(improve(lowering.whole()), self.settings)
 
 
