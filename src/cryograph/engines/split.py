@@ -49,7 +49,8 @@ BETTER_ON_NUMPY = frozenset(
     {
         *("BatchCholesky", "BatchMatrixDeterminant", "BatchMatrixInverse", "BatchMatrixSolve", "Cholesky", "Qr"),
         *("BatchMatrixTriangularSolve", "LogMatrixDeterminant", "MatrixDeterminant", "MatrixInverse", "MatrixSolve"),
-        "MatrixTriangularSolve",
+        *("BatchSelfAdjointEig", "BatchSelfAdjointEigV2", "BatchSvd", "MatrixTriangularSolve", "SelfAdjointEig"),
+        *("SelfAdjointEigV2", "Svd", "XlaSelfAdjointEig", "XlaSvd"),
     }
 )
 """Ops for which numpy has LAPACK and ONNX a loop; it is used for matrices of a few numbers between other steps."""
@@ -71,6 +72,9 @@ SORTED = frozenset(
     }
 )
 """Ops for which the runtime sorts, up to six times as long as numpy takes for 100,000 elements."""
+
+ROWS_STEPPED = ("ResourceSparseApply", "SparseApply")
+"""How ops begin that step rows of a variable, the whole of which a graph would copy for each turn."""
 
 DRAWN = frozenset(
     f"StatelessRandom{word}{version}"
@@ -381,6 +385,7 @@ def _better_on_numpy(program: Program) -> set[int]:
         if (step.op in BETTER_ON_NUMPY and _elements(program, step.inputs[0]) > FEW)
         or not texts.isdisjoint((*step.inputs, *step.outputs))
         or step.op in SORTED
+        or step.op.startswith(ROWS_STEPPED)
         or (_draws(step) and _elements(program, step.outputs[0]) >= WORTH_ELEMENTS)
         or any(_better_on_numpy(body) for body in step.bodies.values())
     }

@@ -95,8 +95,9 @@ def singular_values() -> Iterator[Case]:
         for kind in kernel_types(op):
             for full in (False, True):
                 for shape in (*SHAPES, *EMPTY, (5, 3), (3, 5), (2, 4, 2), (0, 3), (3, 0), (2, 3, 0)):
-                    yield case(op, scalars(kind, *shape), full_matrices=full, form="singular")
-            yield case(op, scalars(kind, 2, 4, 3), compute_uv=False, outputs=(0,))
+                    yield case(op, scalars(kind, *shape), full_matrices=full, form="singular",
+                               sizes=demanded(kind, shape))  # fmt: skip
+            yield case(op, scalars(kind, 2, 4, 3), compute_uv=False, outputs=(0,), sizes=demanded(kind))
             yield case(op, scalars(kind, 0, 3), compute_uv=False, outputs=(0,))
         yield case(op, UNDEFINED)
         yield case(op, np.array([[1, np.inf], [0, 2]], F))
@@ -108,15 +109,15 @@ def eigenvalues() -> Iterator[Case]:
         for kind in kernel_types(op):
             for shape in (*SHAPES, *EMPTY):
                 a = square(kind, *shape)
-                yield case(op, a + a.conj().swapaxes(-1, -2), form="eigen")
-            yield case(op, square(kind, 2, 4, 4), compute_v=False, outputs=(0,))
+                yield case(op, a + a.conj().swapaxes(-1, -2), form="eigen", sizes=demanded(kind, shape))
+            yield case(op, square(kind, 2, 4, 4), compute_v=False, outputs=(0,), sizes=demanded(kind))
         yield case(op, np.array([[1, np.nan], [2, 5]], F), form="eigen")
         for wrong in (UNDEFINED, scalars(F, 2, 3), scalars(F, 3)):
             yield refusal(op, wrong)
     for op in ("SelfAdjointEig", "BatchSelfAdjointEig"):
         for kind in kernel_types(op):
             for shape in (*SHAPES, *EMPTY):
-                yield case(op, square(kind, *shape), form="eigen_rows")
+                yield case(op, square(kind, *shape), form="eigen_rows", sizes=demanded(kind, shape))
         for wrong in (UNDEFINED, scalars(F, 2, 3), scalars(F, 3)):
             yield refusal(op, wrong)
     for kind in kernel_types("Eig"):

@@ -183,9 +183,9 @@ def others() -> Iterator[Case]:
     square = square + square.swapaxes(-1, -2)
     for lower in (True, False):
         yield case("XlaSelfAdjointEig", square, lower=lower, max_iter=100, epsilon=1e-6, form="eigen",
-                   tolerance=1e-5)  # fmt: skip
+                   tolerance=1e-5, sizes="known")  # fmt: skip
     yield case("XlaSvd", floats(5, 3, seed=6), max_iter=100, epsilon=1e-6, precision_config=b"", form="singular",
-               tolerance=1e-5)  # fmt: skip
+               tolerance=1e-5, sizes="known")  # fmt: skip
 
 
 def random_bits() -> Iterator[Case]:

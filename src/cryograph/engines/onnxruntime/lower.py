@@ -28,7 +28,10 @@ from .values import ELEMENT_TYPES, PARTS, OnnxGraph, OnnxNode, Refusal, Value, p
 
 # Attributes that say how TensorFlow should run a step, not what it computes.
 NO_MEANING = frozenset(
-    {"use_cudnn_on_gpu", "parallel_iterations", "swap_memory", "output_shapes", "container", "shared_name", "message"}
+    {
+        *("use_cudnn_on_gpu", "use_locking", "parallel_iterations", "swap_memory", "output_shapes", "container"),
+        *("shared_name", "message"),
+    }
 )
 
 

@@ -21,7 +21,7 @@ SINGULAR = 1e-13
 """A pivot of less than this part of the largest element may be 0 in another order of the same sums."""
 
 
-def _matrices(g: Builder, step: Step, *inputs: Value) -> list[Value]:
+def matrices_of(g: Builder, step: Step, *inputs: Value) -> list[Value]:
     """The inputs in doubles; Refusal unless they are known to be matrices that hold something."""
     for x in inputs:
         if x.dtype not in (FLOAT32, FLOAT64):
@@ -31,13 +31,13 @@ def _matrices(g: Builder, step: Step, *inputs: Value) -> list[Value]:
     return [g.cast(x, FLOAT64) for x in inputs]
 
 
-def _square(x: Value) -> None:
+def check_square(x: Value) -> None:
     rows, columns = x.size(-2), x.size(-1)
     if rows is None or rows != columns:
         raise Refusal("the matrices are not known to be square")
 
 
-def _turned(g: Builder, x: Value) -> Value:
+def turned(g: Builder, x: Value) -> Value:
     return g.transpose(x, [*range(x.rank - 2), x.rank - 1, x.rank - 2])
 
 
@@ -127,30 +127,30 @@ def _solved(g: Builder, a: Value, b: Value) -> Value:
 
 
 def inverse(g: Builder, step: Step, x: Value, *, adjoint: bool = False) -> Value:
-    (a,) = _matrices(g, step, x)
-    _square(a)
+    (a,) = matrices_of(g, step, x)
+    check_square(a)
     size = a.size(-1) or 0
     identity = g.op("Expand", g.const(np.eye(size), FLOAT64), g.shape_of(a), shape=a.shape)
-    made = _solved(g, _turned(g, a) if adjoint else a, identity)
+    made = _solved(g, turned(g, a) if adjoint else a, identity)
     return g.cast(Value(made.name, FLOAT64, x.shape), x.dtype)
 
 
 def solve(g: Builder, step: Step, x: Value, y: Value, *, adjoint: bool = False) -> Value:
-    a, b = _matrices(g, step, x, y)
-    _square(a)
+    a, b = matrices_of(g, step, x, y)
+    check_square(a)
     if (
         a.rank != b.rank
         or (x.shape or ())[:-1] != (y.shape or ())[:-1]
         or (a.rank > 2 and None in (x.shape or ())[:-2])
     ):
         raise Refusal("the matrices are not known to have as many right sides")
-    made = _solved(g, _turned(g, a) if adjoint else a, b)
+    made = _solved(g, turned(g, a) if adjoint else a, b)
     return g.cast(Value(made.name, FLOAT64, y.shape), y.dtype)
 
 
 def determinant(g: Builder, step: Step, x: Value) -> Value:
-    (a,) = _matrices(g, step, x)
-    _square(a)
+    (a,) = matrices_of(g, step, x)
+    check_square(a)
     _, pivots, swaps = _eliminated(g, a, _count(g, a, -1), _numbers(g, a, -2))
     shape = (x.shape or ())[:-2]
     return g.cast(g.op("ReduceProd", _signed(g, pivots, swaps), g.ints([-1]), keepdims=0, shape=shape), x.dtype)
@@ -165,8 +165,8 @@ def _signed(g: Builder, pivots: Value, swaps: Value) -> Value:
 
 def log_determinant(g: Builder, step: Step, x: Value) -> list[Value]:
     """The sign, and the logarithm of the magnitude."""
-    (a,) = _matrices(g, step, x)
-    _square(a)
+    (a,) = matrices_of(g, step, x)
+    check_square(a)
     _, pivots, swaps = _eliminated(g, a, _count(g, a, -1), _numbers(g, a, -2))
     made, last, shape = _signed(g, pivots, swaps), g.ints([-1]), (x.shape or ())[:-2]
     sign = g.op("ReduceProd", g.unary("Sign", made), last, keepdims=0, shape=shape)
@@ -177,14 +177,14 @@ def log_determinant(g: Builder, step: Step, x: Value) -> list[Value]:
 # --- triangles
 
 
-def _triangle(g: Builder, x: Value, upper: bool, k: int) -> Value:
+def triangle(g: Builder, x: Value, upper: bool, k: int) -> Value:
     return g.op("Trilu", x, g.const(k, INT64), upper=int(upper), shape=x.shape)
 
 
 def cholesky(g: Builder, step: Step, x: Value) -> Value:
     """Column by column, of the lower triangle. What is not positive definite gives NaN."""
-    (a,) = _matrices(g, step, x)
-    _square(a)
+    (a,) = matrices_of(g, step, x)
+    check_square(a)
     numbers = _numbers(g, a, -2)
     zeros = g.op("Expand", g.const(0, FLOAT64), g.shape_of(a), shape=a.shape)
     first = g.const(0, INT64)
@@ -210,18 +210,18 @@ def cholesky(g: Builder, step: Step, x: Value) -> Value:
     done, well = repeated(g, _count(g, a, -1), [zeros, fine], change)
     failed = g.unsqueeze(g.binary("Equal", well, g.const(0, FLOAT64), BOOL), [well.rank, well.rank + 1])
     made = g.where(failed, g.const(np.nan, FLOAT64), done, done.shape)
-    return g.cast(_triangle(g, made, False, 0), x.dtype)
+    return g.cast(triangle(g, made, False, 0), x.dtype)
 
 
 def triangular_solve(g: Builder, step: Step, x: Value, y: Value, *, lower: bool = True, adjoint: bool = False) -> Value:
     """Row by row, from the first for a lower triangle. A zero on the diagonal gives infinities."""
-    a, b = _matrices(g, step, x, y)
-    _square(a)
+    a, b = matrices_of(g, step, x, y)
+    check_square(a)
     upward = lower == adjoint
     if adjoint:
-        a = _turned(g, a)
+        a = turned(g, a)
     size, numbers = _count(g, a, -1), _numbers(g, a, -1)
-    strict = _triangle(g, a, upward, 1 if upward else -1)
+    strict = triangle(g, a, upward, 1 if upward else -1)
     corner = g.slice(a, g.ints([0, 0]), g.ints([1, 1]), [a.rank - 2, a.rank - 1])
     shape = g.shapes[0] if g.shapes else None
     whole = g.op("Shape", g.op("Add", corner, b), dtype=INT64, shape=(max(a.rank, b.rank),))
@@ -246,7 +246,7 @@ def triangular_solve(g: Builder, step: Step, x: Value, y: Value, *, lower: bool 
 
 def qr(g: Builder, step: Step, x: Value, *, full_matrices: bool = False) -> list[Value]:
     """Householder's reflections, one a column; where nothing is left below the diagonal there is none."""
-    (a,) = _matrices(g, step, x)
+    (a,) = matrices_of(g, step, x)
     rows, columns = a.size(-2), a.size(-1)
     if rows is None or columns is None:
         raise Refusal("the matrices have no known size")
@@ -277,7 +277,7 @@ def qr(g: Builder, step: Step, x: Value, *, full_matrices: bool = False) -> list
         return None, [q, r]
 
     q, r = repeated(g, g.const(least, INT64), [start, a], change)
-    r = _triangle(g, r, True, 0)
+    r = triangle(g, r, True, 0)
     if not full_matrices and least < rows:
         q = g.slice(q, g.ints([0]), g.ints([least]), [a.rank - 1])
         r = g.slice(r, g.ints([0]), g.ints([least]), [a.rank - 2])

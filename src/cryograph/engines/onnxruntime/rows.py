@@ -135,5 +135,24 @@ def stable_order(g: Builder, keys: Value) -> tuple[Value, Value]:
     return order, back
 
 
+def in_turns(g: Builder, places: Value) -> tuple[Value, Value]:
+    """For each place (int64 vector) the turn in which it is dealt with, so that none comes twice in a turn and equal
+    ones in their order; and how many turns there are, as a scalar."""
+    order, back = stable_order(g, places)
+    ranked = g.op("Gather", places, order, axis=0, shape=(None,))
+    below = g.slice(ranked, g.ints([0]), g.ints([-1]), [0])
+    after = g.slice(ranked, g.ints([1]), g.ints([1 << 62]), [0])
+    other = g.unary("Not", g.op("Equal", below, after, dtype=BOOL, shape=(None,)))
+    head = g.slice(ranked, g.ints([0]), g.ints([1]), [0])
+    begins = g.concat([g.op("Equal", head, head, dtype=BOOL, shape=(None,)), other], 0, (None,))
+    group = g.op("Sub", running_sums(g, g.cast(begins, INT64)), g.const(1, INT64), shape=(None,))
+    starts = g.squeeze(g.op("NonZero", begins, dtype=INT64, shape=(1, None)), [0])
+    own = g.op("Gather", starts, group, axis=0, shape=(None,))
+    rank = g.op("Sub", arange(g, count_of(g, places)), own, shape=(None,))
+    last = g.op("ReduceMax", g.concat([rank, g.ints([-1])], 0, (None,)), keepdims=0, shape=())
+    turns = g.op("Add", last, g.const(1, INT64), shape=())
+    return g.op("Gather", rank, back, axis=0, shape=(None,)), turns
+
+
 def _flat(x: Value) -> Value:
     return Value(x.name, x.dtype, (None,), x.tensor)

@@ -19,7 +19,7 @@ from ...program.program import Program, Step
 from ...wire.xla_numbers import gather_numbers
 from .builder import SMALL, Builder, Table
 from .control import repeated
-from .rows import arange, stable_order
+from .rows import in_turns
 from .values import Refusal, Value, limits
 from .xla import padded, sizes_of, starts_of
 
@@ -295,14 +295,7 @@ def _put(g: Builder, made: Value, places: Value, updates: Value, name: str) -> V
     count = places.size(0) or 0
     if not count:
         return made
-    order, back = stable_order(g, places)
-    ranked = g.op("Gather", places, order, axis=0, shape=(count,))
-    before = g.concat([g.ints([-1]), g.slice(ranked, g.ints([0]), g.ints([-1]), [0])], 0, (count,))
-    number = arange(g, g.ints([count]))
-    begins = g.where(g.op("Equal", ranked, before, dtype=BOOL, shape=(count,)), g.const(0, INT64), number, (count,))
-    start = _running_max(g, begins, count)
-    turn_of = g.op("Gather", g.op("Sub", number, start, shape=(count,)), back, axis=0, shape=(count,))
-    turns = g.op("Add", g.op("ReduceMax", turn_of, keepdims=0, shape=()), g.const(1, INT64), shape=())
+    turn_of, turns = in_turns(g, places)
     nowhere = made.size(0) or 0  # a place behind the vector, for updates of other turns
     longer = g.concat([made, g.const(np.zeros(1), made.dtype)], 0, (nowhere + 1,))
 
@@ -316,16 +309,6 @@ def _put(g: Builder, made: Value, places: Value, updates: Value, name: str) -> V
     done = repeated(g, turns, [longer], change)[0]
     cut = g.slice(done, g.ints([0]), g.ints([nowhere]), [0])
     return Value(cut.name, made.dtype, (nowhere,))
-
-
-def _running_max(g: Builder, x: Value, count: int) -> Value:
-    """The largest number up to each: of windows that grow to twice their length."""
-    width = 1
-    while width < count:
-        ahead = g.slice(x, g.ints([0]), g.ints([count - width]), [0])
-        moved = g.concat([g.const(np.zeros(width), INT64), ahead], 0, (count,))
-        x, width = g.op("Max", x, moved, shape=(count,)), 2 * width
-    return x
 
 
 def scatter(
