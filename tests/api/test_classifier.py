@@ -15,7 +15,7 @@ import cryograph as cg
 from cryograph.api.model import Model
 from cryograph.api.pictures import encoded_of, picture_files, pixels_of
 from cryograph.base.dtypes import BOOL, FLOAT32, INT32, STRING, UINT8
-from cryograph.base.errors import FileError, FormatError, InputError
+from cryograph.base.errors import FileError, FormatError, GraphError, InputError
 from cryograph.base.files import MemoryFile
 from cryograph.graph.node import Node
 from tests.support.small_graphs import const, document_of, ints, node, placeholder
@@ -245,7 +245,7 @@ def test_pictures_of_all_kinds(tmp_path: Path) -> None:
         pixels_of(b"no picture", 3)
     with pytest.raises(FormatError, match="is not a picture that can be read"):
         pixels_of(encoded(RED, "JPEG")[:200], 3)
-    for name in ("b.png", "a.JPG", "notes.txt"):
+    for name in ("b.png", "a.JPG", "notes.txt", "._b.png"):
         (tmp_path / name).write_bytes(encoded(RED, "JPEG" if name.endswith("JPG") else "PNG"))
     (tmp_path / "inner").mkdir()
     (tmp_path / "inner" / "c.gif").write_bytes(encoded(RED, "GIF"))
@@ -255,7 +255,16 @@ def test_pictures_of_all_kinds(tmp_path: Path) -> None:
     with pytest.raises(FileError, match="holds no pictures"):
         list(picture_files([tmp_path / "empty"]))
     with pytest.raises(FileError, match="does not exist; a picture or a directory"):
-        list(picture_files([tmp_path / "none"]))
+        picture_files([tmp_path / "b.png", tmp_path / "none"])
+
+
+def test_a_tensor_that_holds_no_scores(tmp_path: Path) -> None:
+    graph = mean_colour("x", placeholder("x", (None, 4, 4, 3)))
+    with pytest.raises(InputError, match=r"x:0 is \(\?, 4, 4, 3\); scores are \(N, classes\)"):
+        cg.Classifier(graph, output_name="x")
+    cg.save_checkpoint(tmp_path / "weights", {"w": np.zeros(3, np.float32)})
+    with pytest.raises(GraphError, match="weights holds weights only, which cannot be run"):
+        cg.Classifier(tmp_path / "weights")
 
 
 REFUSED: Mapping[str, tuple[Model, str]] = {

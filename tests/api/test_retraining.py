@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -10,12 +11,14 @@ import pytest
 from PIL import Image
 
 import cryograph as cg
-from cryograph.api.confusion import Confusion
+from cryograph.api.confusion import RIGHT, WRONG, Confusion
 from cryograph.api.finetuning import Finetuning, finetune
 from cryograph.api.model import Model
 from cryograph.api.retraining import check_target
-from cryograph.base.dtypes import FLOAT32, INT32
+from cryograph.base import images
+from cryograph.base.dtypes import BOOL, FLOAT32, INT32
 from cryograph.base.errors import FileError, InputError, UnknownNameError
+from cryograph.base.images import lettering
 from cryograph.cli.main import call
 from cryograph.ops.bottlenecks import find_bottleneck
 from cryograph.ops.picture_inputs import PictureInput
@@ -276,8 +279,12 @@ def test_a_part_depends_on_the_name_only() -> None:
 def test_what_cannot_be_learnt_from_is_said(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(FileError, match="is no directory"):
         find_labelled(tmp_path / "none")
-    with pytest.raises(InputError, match="0 folders with pictures; at least two"):
+    with pytest.raises(InputError, match="sky has no folder with pictures; at least two"):
         find_labelled(pictures / "sky")
+    (tmp_path / "one" / "sky").mkdir(parents=True)
+    (tmp_path / "one" / "sky" / "0.png").write_bytes((pictures / "sky" / "0.png").read_bytes())
+    with pytest.raises(InputError, match="has one folder with pictures, sky; at least two"):
+        find_labelled(tmp_path / "one")
     with pytest.raises(InputError, match="60 % for validation and 40 % for the test leave nothing"):
         find_labelled(pictures, 60, 40)
     few = tmp_path / "few"
@@ -287,11 +294,22 @@ def test_what_cannot_be_learnt_from_is_said(pictures: Path, tmp_path: Path) -> N
             (few / name / f"{number}.png").write_bytes((pictures / name / f"{number}.png").read_bytes())
     assert any("has 4 pictures only" in warning for warning in find_labelled(few).warnings)
     (few / "sky" / "0.png").write_bytes(b"no picture")
+    (few / "sky" / "._0.png").write_bytes(b"what macOS writes beside files")
+    (few / "nested" / "inner").mkdir(parents=True)
+    (few / "nested" / "inner" / "0.png").write_bytes((pictures / "sky" / "0.png").read_bytes())
+    (few / ".hidden").mkdir()
     made = cg.retrain(network(), few)
     assert sum(made.counts) == 11
     assert [w for w in made.warnings if "left out" in w] == [
-        f"left out: {few / 'sky' / '0.png'} is not a picture that can be read: its format is not known."
+        "nested is left out: no picture lies directly in it",
+        f"left out: {few / 'sky' / '0.png'} is not a picture that can be read: its format is not known.",
     ]
+    (few / "put aside").mkdir()
+    name = next(f"{n}.png" for n in range(99) if part_of(f"{n}.png", 10, 10) == "test")
+    (few / "put aside" / name).write_bytes((pictures / "sky" / "0.png").read_bytes())
+    with pytest.raises(InputError, match="put aside has one picture; the split by names leaves none to train on"):
+        find_labelled(few)
+    (few / "put aside" / name).unlink()
     for number in range(4):
         (few / "sky" / f"{number}.png").write_bytes(b"no picture")
     with pytest.raises(InputError, match=r"No picture of sky to learn from can be read: .*sky.\d\.png is"):
@@ -360,6 +378,58 @@ def test_a_head_is_softmax_regression() -> None:
 def test_confusion_as_text() -> None:
     confusion = Confusion.of(["a", "long"], np.array([0, 0, 1]), np.array([0, 1, 1]))
     assert str(confusion) == "      a  long\na     1     1\nlong  0     1"
+    many = [f"class {number:02}" for number in range(39)] + ["a label that is longer than a line of a table"]
+    lines = str(Confusion.of(many, np.arange(40), np.r_[39, 1:40])).splitlines()
+    assert lines[:2] == [
+        "class 00                  0 of 1; 1 a label that is longe...",
+        "class 01                  1 of 1",
+    ]
+    assert len(lines) == 40
+
+
+@pytest.mark.parametrize("count", [2, 40, 120, 1000])
+def test_confusion_as_a_picture(count: int) -> None:
+    """Cells shrink, numbers and then names are left out; what is right and what is wrong have colours of their own."""
+    labels = [f"class {number}" for number in range(count - 1)] + ["a label " * 40]
+    answers = np.arange(count)
+    answers[0] = 1
+    with Image.open(io.BytesIO(Confusion.of(labels, np.arange(count), answers).to_png())) as image:
+        assert image.size[0] < 4200
+        pixels = np.asarray(image)
+    blue, orange = ((pixels == colour).all(-1).sum() for colour in (RIGHT, WRONG))
+    assert blue > (count - 1) * 10
+    assert 10 < orange < 44 * 44
+
+
+def test_labels_are_drawn_with_the_fonts_that_there_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert lettering(["plain"])[1] == ["plain"]
+    monkeypatch.setattr(images, "FONTS", ("no such font.ttf",))
+    assert lettering(["Äpfel, größer", "花"])[1] == ["Apfel, grosser", "?"]
+    assert Confusion.of(["Äpfel", "花"], np.array([0]), np.array([1])).to_png().startswith(b"\x89PNG")
+
+
+def with_switches() -> Model:
+    """A network that drops features while it trains, as placeholders tell it."""
+    drop = [
+        placeholder("dropout/keep_prob", ()),
+        node("kept", "RealDiv", "features", "dropout/keep_prob", T=FLOAT32),
+        *(placeholder("is_training", (), BOOL), node("noise", "ZerosLike", "kept", T=FLOAT32)),
+        node("dropped", "Select", "is_training", "noise", "kept", T=FLOAT32),
+    ]
+    made = document_of(*network().graph, *drop)
+    made.graph.nodes["old/product"].inputs = ("dropped", "old/weights")
+    return Model.of(made)
+
+
+@pytest.mark.parametrize("finetuning", [None, Finetuning(1, epochs=1)])
+def test_a_new_model_wants_nothing_but_pictures(finetuning: Finetuning | None, pictures: Path) -> None:
+    made = cg.retrain(with_switches(), pictures, finetuning=finetuning)
+    assert "the new model has defaults for dropout/keep_prob:0, is_training:0, which need not be fed" in made.reasons
+    x = np.random.default_rng(2).normal(size=(4, 8, 8, 3)).astype(np.float32)
+    predict = made.model.compile("final_result", "x")
+    np.testing.assert_allclose(predict(x)["final_result"].sum(1), 1, rtol=1e-6)
+    still = made.model.compile("final_result", ["x", "dropout/keep_prob"])
+    assert abs(still({"x": x, "dropout/keep_prob": 0.5})["final_result"] - predict(x)["final_result"]).max() > 1e-3
 
 
 REFUSED_TARGETS = {
@@ -367,6 +437,8 @@ REFUSED_TARGETS = {
     "-o {0}/new.npz": "no model fits into this format",
     "-o {0}/new": "does not tell the format",
     "-o {0}/new.pb --final-name a:0": "'a:0' is no name for a node",
+    "-o {0}/new.pb --old-output features --bottleneck nope": "The graph has no node 'nope'",
+    "-o {0}/new.pb --seed -1": "-1 is not in the range",
     "-o {0}/new.pb --learning-rate nan": "learning_rate is nan",
     "-o {0}/new.pb --learning-rate 0": "learning_rate is 0",
     "-o {0}/new.pb --finetune 1 --finetune-rate nan": "learning_rate is nan",

@@ -120,6 +120,49 @@ def test_run_takes_pictures_and_numbers(frozen: Path, tmp_path: Path, capsys: py
             "cryograph: The graph has no node 'logit'. Nearest: logits.\n",
         ),
         (["inspect", "nothing.pb"], "cryograph: nothing.pb does not exist.\n"),
+        (["inspect", ""], "cryograph: An empty name was given, where that of a model file was expected.\n"),
+        (["inspect", "/dev/null"], "cryograph: /dev/null is neither a file nor a directory.\n"),
+        (
+            ["freeze", "{pb}", "none/x.pb"],
+            "cryograph: Cannot write none/x.pb: the directory none does not exist.\n",
+        ),
+        (
+            ["run", "{pb}", "-i", "image=random", "-i", "random"],
+            "cryograph: Two values are given for 'image:0'; one was expected.\n",
+        ),
+        (
+            ["run", "{pb}", "-i", "image=[[1, 2], [3]]"],
+            "cryograph: The list given for 'image:0' is ragged; lists of one length were expected.\n",
+        ),
+        (
+            ["run", "{pb}", "-i", "image=null"],
+            "cryograph: 'null' is no value for 'image:0' (float32 (?, 8, 8, 1)): a .npy or .npz file, a picture,"
+            " `random`, or a number or list as in JSON was expected.\n",
+        ),
+        (
+            ["run", "{demo}", "-o", "save/restore_all"],
+            "cryograph: save/restore_all:0 does not exist: 'save/restore_all' (NoOp) is an operation without outputs,"
+            " which model.session() can run.\n",
+        ),
+        (
+            ["run", "{graph}", "--weights", "{pb}", "-i", "random"],
+            "cryograph: {pb} is a GraphDef, not a checkpoint.\n",
+        ),
+        (
+            ["bench", "{demo}/digits-3000.data-00000-of-00001"],
+            (
+                "cryograph: {demo}/digits-3000 holds weights only, which cannot be run: open the graph, and join it"
+                " with these (weights=, --weights). Beside it: {demo}/graph.pbtxt.\n"
+            ),
+        ),
+        (
+            ["diff", "{pb}", "{pb}", "--tolerance", "nan"],
+            "cryograph: The tolerance is nan; a number from 0 on was expected.\n",
+        ),
+        (
+            ["inspect", "nowhere://x.pb"],
+            "cryograph: nowhere://x.pb cannot be reached: Protocol not known: nowhere.\n",
+        ),
         (
             ["run", "{pb}", "-i", "random", "--engine", "cuda"],
             "cryograph: There is no engine 'cuda'. Choices: auto, numpy, onnxruntime, openvino, jax, fastest.\n",
@@ -152,6 +195,43 @@ def test_a_mistake_is_one_sentence(
     filled = [a.format(**places) if a.startswith("{") else a for a in arguments]
     assert said(capsys, *filled, code=2) == message.format(**places)
     assert os.listdir(frozen.parent) == ["digits.pb"]
+
+
+def test_bad_values_are_told(frozen: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(frozen.parent)
+    shape = (1, 8, 8, 1)
+    np.save("complex.npy", np.zeros(shape, np.complex64))
+    np.save("times.npy", np.zeros(shape, "M8[s]"))
+    np.save("objects.npy", np.zeros(shape, object))
+    np.savez("two.npz", a=np.zeros(shape, np.float32), b=np.zeros(3))
+    for name in ("random.npy", "random.npz"):
+        Path(name).write_bytes(np.random.default_rng(0).bytes(300))
+    Path("short.npy").write_bytes(Path("complex.npy").read_bytes()[:200])
+    Path("short.npz").write_bytes(Path("two.npz").read_bytes()[:200])
+    os.symlink("nowhere", "link.pb")
+    for value, message in {
+        "complex.npy": "The input 'image:0' is float32, but an array of complex64 was given.",
+        "times.npy": "The input 'image:0' is float32, but an array of datetime64[s] was given.",
+        "objects.npy": "is not a .npy file that can be read: Object arrays cannot be loaded when allow_pickle=False.",
+        "random.npy": "random.npy is not a .npy file that can be read: it begins with b'",
+        "short.npy": "short.npy is not a .npy file that can be read: ",
+        "random.npz": "random.npz is not a .npz file that can be read: File is not a zip file.",
+        "short.npz": "short.npz is not a .npz file that can be read: File is not a zip file.",
+        "none.npz:a": "none.npz does not exist.",
+        "two.npz:c": "two.npz has no array 'c'. Choices: a, b.",
+    }.items():
+        assert message in said(capsys, "run", str(frozen), "-i", f"image={value}", code=2), value
+    assert said(capsys, "run", str(frozen), "-i", "two.npz:a").startswith("probabilities:0: float32 (1, 10)")
+    assert "link.pb is a link to nowhere, which does not exist" in said(capsys, "inspect", "link.pb", code=2)
+
+
+@pytest.mark.parametrize("suffix", ["npz", "safetensors"])
+def test_arrays_are_weights_too(suffix: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    weights, frozen = str(tmp_path / f"w.{suffix}"), str(tmp_path / "x.pb")
+    said(capsys, "convert", str(DEMO / "digits-3000"), weights)
+    graph = str(DEMO / "graph.pbtxt")
+    text = said(capsys, "freeze", graph, frozen, "--weights", weights, "-o", "probabilities")
+    assert text == f"{frozen}: 44 nodes, 31.5 kB of constants\n"
 
 
 def test_diff_and_verify_answer_by_their_exit_code(

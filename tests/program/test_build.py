@@ -151,7 +151,7 @@ def test_a_pipeline_is_to_be_fed() -> None:
 def test_names_that_are_not_there() -> None:
     with pytest.raises(UnknownNameError, match=r"no node 'outputs'.*output"):
         build_program(DENSE, ["outputs"])
-    with pytest.raises(UnknownNameError, match=r"relu:1 does not exist: 'relu' \(Relu\) has 1 outputs"):
+    with pytest.raises(UnknownNameError, match=r"relu:1 does not exist: 'relu' \(Relu\) has 1 output\."):
         build_program(DENSE, ["relu:1"])
     with pytest.raises(UnknownNameError, match=r"relu:1 does not exist"):
         build_program(DENSE, ["output"], ["relu:1"])

@@ -85,6 +85,8 @@ def bench(
             continue
         ready[name] = (time.perf_counter() - start, predict)
     if not ready:
+        if len(set(problems.values())) == 1:  # it is not the engines' fault
+            raise InputError(next(iter(problems.values())))
         raise InputError("No engine can run this model. " + "; ".join(f"{n}: {p}" for n, p in problems.items()))
     runners = {name: predict.run for name, (_, predict) in ready.items()}
     medians = measured(runners, arrays)

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..base.errors import Error, InputError
 from ..base.files import Path
+from ..base.shapes import Shape, show
 from ..base.tensors import Array
 from ..graph.document import Document
 from ..graph.graph import Graph
@@ -94,7 +95,7 @@ class Classifier:
         )
         self._predictor = PicturePredictor(frozen, self.input, self.output, engine)
         reasons = [*self.input.reasons, f"classes come out of {self.output}: {why}", *self._predictor.reasons]
-        width = _width(self._predictor.graph, self.output)
+        width = _width(infer(self._predictor.graph).shape(self.output), self.output)
         self._form, said = _form(_op_behind(frozen.graph, self.output), width)
         reasons += said
         classes = 2 if width == 1 else width
@@ -177,6 +178,7 @@ def taken_for_granted(reasons: Sequence[str]) -> str:
 
 def _output(model: Model, classes: int | None, name: str | None) -> tuple[str, str]:
     """The tensor that holds the scores, and why it is the one."""
+    model.check_graph()
     if name is not None:
         return model.graph.port(name).tensor, "as given"
     candidates = [c for c in rank_outputs(model) if c.score > 0 and (c.dtype is None or c.dtype.is_floating)]
@@ -221,8 +223,12 @@ def _pair(score: Array) -> Array:
     return np.concatenate([1 - score, score])
 
 
-def _width(graph: Graph, tensor: str) -> int | None:
-    shape = infer(graph).shape(tensor)
+def _width(shape: Shape, tensor: str) -> int | None:
+    """How many scores there are for a picture, where that is known; InputError for a tensor that holds no scores."""
+    if shape is not None and any(size not in (1, None) for size in shape[1:-1]):
+        raise InputError(
+            f"{tensor} is {show(shape)}; scores are (N, classes). Name another tensor with output_name (--output)."
+        )
     return shape[-1] if shape else None
 
 

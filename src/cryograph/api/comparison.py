@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from ..base.errors import InputError
 from ..base.shapes import show
 from ..base.tensors import Tensor
 from ..graph.document import Document
@@ -92,7 +93,10 @@ def _more(names: tuple[str, ...]) -> list[str]:
 
 
 def diff(first: Document, second: Document, tolerance: float = 0.0) -> Difference:
-    """What differs between two models or checkpoints. Numbers that differ by at most `tolerance` count as equal."""
+    """What differs between two models or checkpoints. Numbers that differ by at most `tolerance` count as equal;
+    InputError for a tolerance that is no number from 0 on."""
+    if not tolerance >= 0:  # so that it holds for nan, too
+        raise InputError(f"The tolerance is {tolerance:g}; a number from 0 on was expected.")
     changed: dict[str, tuple[str, ...]] = {}
     values: list[ValueDifference] = []
     _compare_bodies("", first.graph, second.graph, changed, values, tolerance)

@@ -29,7 +29,7 @@ class Features:
     `CRYOGRAPH_CACHE_LIMIT` bytes (1 GiB): those that were not used for longest go first.
 
     `fresh` and `kept` count what was worked out and what was found; `unreadable` says of pictures that cannot be read
-    why. `reasons` say what is fed besides.
+    why. `switches` are fed besides, as `reasons` say.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class Features:
         self._target = target
         self._pooled = pooled
         self._predictor = PicturePredictor(network, target, tensor, engine)
-        self.reasons = self._predictor.reasons
+        self.switches, self.reasons = self._predictor.switches, self._predictor.reasons
         content = _content(self._predictor.graph) if cached else ""
         self._cache = os.path.join(cache_dir(), "bottlenecks")
         self._folder = os.path.join(self._cache, content) if cached else ""

@@ -129,7 +129,8 @@ def fitting_labels(labels: list[str] | None, width: int | None, reasons: list[st
     if len(labels) + 1 == width:
         reasons.append(f"{len(labels)} labels for {width} classes: the first class is the background")
         return ["background", *labels]
-    raise InputError(f"There are {len(labels)} labels for {width} classes; one label a class was expected.")
+    many = "is 1 label" if len(labels) == 1 else f"are {len(labels)} labels"
+    raise InputError(f"There {many} for {width} classes; one label a class was expected (--labels).")
 
 
 def parse_size(text: str | None) -> tuple[int, int] | None:

@@ -11,7 +11,7 @@ from ..base.feeding import Slot
 from ..base.files import Path
 from ..engines.engines import fold, prepare, write_onnx
 from ..formats.checkpoint import Checkpoint
-from ..formats.load import load_document
+from ..formats.load import load_document, open_weights
 from ..formats.save import format_of, save_document
 from ..grants.grants import granted_rules
 from ..graph.document import Document
@@ -58,20 +58,15 @@ class Model(Document):
         include: Iterable[str] = ("*",),
         partial: bool = True,
     ) -> tuple[Model, JoinReport]:
-        """This model with the values of a checkpoint, and a report of restored, missing and extra names.
+        """This model with the values of a checkpoint, or of a `.npz` or `.safetensors` file, and a report of restored,
+        missing and extra names.
 
         `name_map` maps variables to checkpoint keys (`{"conv/*": "old/conv/*"}`), `include` are globs of variables to
         restore. InputError when values do not fit; MissingWeightsError when `partial` is False and some are missing.
         """
-        checkpoint = weights if isinstance(weights, Checkpoint) else Checkpoint(weights)
+        values, source, objects = open_weights(weights)
         joined, report = join(
-            self,
-            checkpoint,
-            source=checkpoint.prefix,
-            name_map=name_map,
-            include=include,
-            object_graph=checkpoint.object_graph,
-            partial=partial,
+            self, values, source=source, name_map=name_map, include=include, object_graph=objects, partial=partial
         )
         return Model.of(joined), report
 
@@ -87,6 +82,7 @@ class Model(Document):
         """This model with constants turned into variables: those that globs or a predicate choose, or (by default) the
         weights of MatMul, convolutions, biases and norms. Saved as `.meta` it is what TensorFlow restores and
         trains."""
+        self.check_graph()
         return Model.of(unfreeze(self, names))
 
     def extract(self, outputs: Sequence[str] | str, inputs: Sequence[str] | str = ()) -> Model:
@@ -206,6 +202,7 @@ class Model(Document):
         if signature is not None or self._has_one_signature():
             specs = self.signature(signature).outputs
             return [(key, tensor_name(spec.tensor)) for key, spec in specs.items() if spec.tensor]
+        self.check_graph()
         ranked = rank_outputs(self)
         chosen = one_choice(ranked)
         if not chosen:
@@ -246,7 +243,8 @@ def load(path: Path, weights: Path | None = None, tags: Iterable[str] | None = N
     """Opens a model file of any format, told by its content. Nothing is read but what describes it.
 
     `path` may be any member of a checkpoint, a `.meta`, `.pb` or `.pbtxt`, a SavedModel or a model directory.
-    `weights` joins a checkpoint; a `.meta` whose checkpoint lies beside it under the same name is joined by itself.
+    `weights` joins a checkpoint, or a `.npz` or `.safetensors` file; a `.meta` whose checkpoint lies beside it under
+    the same name is joined by itself.
     `tags` choose among the MetaGraphs of a SavedModel. `Model.missing` tells in words what is still needed.
     """
     document = load_document(path, None if tags is None else tuple(tags))

@@ -25,8 +25,8 @@ T = TypeVar("T")
 class PicturePredictor:
     """What a network gives at `tensor` for pictures that are fed through `target`; its variables must be constants.
 
-    `graph` is what of it is run, `reasons` say what else is fed. InputError when it wants more than pictures and
-    switches of training.
+    `graph` is what of it is run, `switches` are what else is fed, which `reasons` say in words. InputError when it
+    wants more than pictures and switches of training.
     """
 
     def __init__(self, network: Model, target: PictureInput, tensor: str, engine: str) -> None:
@@ -34,8 +34,8 @@ class PicturePredictor:
         self.graph: Graph = part.graph
         self._target = target
         self._tensor = tensor
-        self._switches, self.reasons = _switches(part.graph, target.tensor)
-        self._predict = part.compile(tensor, [target.tensor, *self._switches], engine)
+        self.switches, self.reasons = _switches(part.graph, target.tensor)
+        self._predict = part.compile(tensor, [target.tensor, *self.switches], engine)
 
     def answers(
         self, items: Iterable[T], picture_of: Callable[[T], Picture], batch: int = BATCH
@@ -83,7 +83,7 @@ class PicturePredictor:
         many = self._target.batch
         short = (many or len(arrays)) - len(arrays)
         fed = arrays[0] if many == 0 else np.stack([*arrays, *[arrays[-1]] * short])
-        answer = np.asarray(self._predict({self._target.tensor: fed, **self._switches})[self._tensor])
+        answer = np.asarray(self._predict({self._target.tensor: fed, **self.switches})[self._tensor])
         count = len(fed) if many != 0 else 1
         if count > 1 and answer.shape[:1] != (count,):
             raise InputError(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator, Sequence
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 from ..base.dtypes import UINT8
 from ..base.errors import Error, FileError, InputError, MissingExtraError
 from ..base.files import Path, exists, is_dir, join, list_dir, open_file
-from ..base.images import IMAGE_SUFFIXES, decode_any, encode_png, orientation
+from ..base.images import IMAGE_SUFFIXES, decode_any, encode_png, is_picture_name, orientation
 from ..base.tensors import Array
 from ..engines.engines import fold
 from ..ops.networks import Levels
@@ -25,16 +26,13 @@ Picture = Path | bytes | Array
 def picture_files(paths: Sequence[Path]) -> Iterator[str]:
     """The files of pictures that are named, and those below named directories (by their suffix, in order).
 
-    FileError for what does not exist, and for a directory without pictures.
+    FileError for what does not exist, before any is given, and for a directory without pictures.
     """
-    for path in paths:
-        name = os.fspath(path)
-        if is_dir(name):
-            yield from _pictures_below(name)
-        elif exists(name):
-            yield name
-        else:
-            raise FileError(f"{name} does not exist; a picture or a directory of pictures was expected.")
+    names = [os.fspath(path) for path in paths]
+    for name in names:
+        if not exists(name):
+            raise FileError(f"{name!r} does not exist; a picture or a directory of pictures was expected.")
+    return itertools.chain.from_iterable(_pictures_below(name) if is_dir(name) else (name,) for name in names)
 
 
 def _pictures_below(directory: str) -> Iterator[str]:
@@ -49,7 +47,7 @@ def _pictures_below(directory: str) -> Iterator[str]:
         inner = []
         for entry in sorted(list_dir(folder)):
             path = join(folder, entry)
-            if entry.lower().endswith(IMAGE_SUFFIXES):
+            if is_picture_name(entry):
                 found = True
                 yield path
             elif not entry.startswith(".") and is_dir(path):

@@ -21,6 +21,7 @@ import numpy as np
 from ..base.errors import FileError, InputError
 from ..base.files import Path, atomic_write, is_dir, is_remote
 from ..base.tensors import Array
+from ..engines.engines import check_trainer
 from ..formats.save import GRAPH_FORMATS, format_of
 from ..graph.document import Document
 from ..graph.graph import Graph
@@ -30,6 +31,7 @@ from ..ops.ranking import one_choice, rank_outputs
 from ..train.distortions import Distortion
 from ..train.labelled import Labelled, Picture, find_labelled
 from ..train.softmax_head import Epoch, HeadSettings, fit_head
+from ..transforms.defaults import with_defaults
 from ..transforms.replace_head import replace_head
 from .confusion import Confusion
 from .features import Features
@@ -145,6 +147,8 @@ def retrain(
     learnt from, and for what cannot be found out.
     """
     _check_name(final_name)
+    if finetuning is not None:
+        check_trainer()  # now, and not when the features have been worked out
     labelled = find_labelled(images, validation, test)
     whole = Model.of(model) if isinstance(model, Document) else load(model)
     output, why = _old_output(whole, output_name)
@@ -161,13 +165,16 @@ def retrain(
     seen, known = _with_copies(features, parts["train"], x["train"], y["train"], distortion, copies, watch)
     held = (x["validation"], y["validation"]) if len(y["validation"]) else None
     head = fit_head(seen, known, len(labelled.labels), held, settings or HeadSettings())
-    made, name, heads = replace_head(network, tensor, head.weights, head.biases, final_name, rank == 4)
+    still = with_defaults(network, features.switches)  # so that nothing but pictures has to be fed to the new model
+    made, name, heads = replace_head(still, tensor, head.weights, head.biases, final_name, rank == 4)
     new = Model.of(made)
     rows: list[Mapping[str, float]] = []
     said = {part: head.scores(found).argmax(-1) if len(found) else y[part] for part, found in x.items()}
     reasons = [*target.reasons, *features.reasons, f"features are {tensor} ({width} numbers): {because}"]
     reasons.append(f"the old classes came out of {output}: {why}")
     reasons.append(f"the new classes come out of {name}:0")
+    if features.switches:
+        reasons.append(f"the new model has defaults for {', '.join(features.switches)}, which need not be fed")
     reasons.append(f"features of {features.fresh} pictures were worked out, of {features.kept} they were at hand")
     if finetuning is not None:
         logits = new.graph.nodes[name].inputs[0]
@@ -230,13 +237,14 @@ def _left_out(labelled: Labelled, learnt: Sequence[Picture], unreadable: Mapping
 
 
 def _old_output(model: Model, name: str | None) -> tuple[str, str]:
+    model.check_graph()
     if name is not None:
         return model.graph.port(name).tensor, "as given"
     candidates = [c for c in rank_outputs(model) if c.score > 0]
     chosen = one_choice(candidates, 1)
     if not chosen:
         listed = "".join(f"\n  {c.tensor}  ({c.op}: {c.reason})" for c in candidates[:10])
-        raise InputError(f"Which tensor is the old answer is not clear; name it with output_name (--output).{listed}")
+        raise InputError(f"Which tensor is the old answer is not clear; name it: output_name (--old-output).{listed}")
     return chosen[0].tensor, chosen[0].reason
 
 

@@ -5,19 +5,19 @@ from __future__ import annotations
 import dataclasses
 import io
 import json
-import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..base.errors import FileError, InputError, UnknownNameError, nearest
+from ..base.errors import InputError, UnknownNameError, nearest
 from ..base.feeding import Slot
-from ..base.files import Path, atomic_write, file_errors
+from ..base.files import Path, atomic_write, open_file
 from ..base.images import IMAGE_SUFFIXES
 from ..base.shapes import Shape, show
 from ..base.tensors import Array, Tensor
+from ..formats.arrays import read_npz
 from ..graph.document import Document
 from ..ops.picture_inputs import PictureInput, given_levels
 from .pictures import fitted_picture
@@ -25,8 +25,22 @@ from .pictures import fitted_picture
 RANDOM_SEED = 0
 FREE_SIZE = 1
 """What an unknown size becomes when an input is filled at random."""
+NPY = b"\x93NUMPY"
+"""How a .npy file begins."""
 SHOWN = 8
 """Elements of an answer that are printed at each end."""
+
+
+def parse_feeds(texts: Iterable[str], slots: Sequence[Slot], mean: float = 0.0, std: float = 1.0) -> dict[str, Array]:
+    """The values of inputs by name, from texts as `parse_feed` takes them; InputError for an input that is named
+    twice."""
+    found: dict[str, Array] = {}
+    for text in texts:
+        name, value = parse_feed(text, slots, mean, std)
+        if name in found:
+            raise InputError(f"Two values are given for {name!r}; one was expected.")
+        found[name] = value
+    return found
 
 
 def parse_feed(text: str, slots: Sequence[Slot], mean: float = 0.0, std: float = 1.0) -> tuple[str, Array]:
@@ -60,16 +74,16 @@ def _value(text: str, slot: Slot, mean: float, std: float) -> Array:
     try:
         parsed = json.loads(text)
     except ValueError:
-        if not slot.dtype.is_string:
-            raise InputError(
-                f"{text!r} is no value for {slot.name!r} ({slot.dtype} {show(slot.shape)}): a .npy or .npz"
-                " file, a picture, `random`, or a number or list as in JSON was expected."
-            ) from None
         parsed = text
+    if not slot.dtype.is_string and not isinstance(parsed, int | float | list):
+        raise InputError(
+            f"{text!r} is no value for {slot.name!r} ({slot.dtype} {show(slot.shape)}): a .npy or .npz file, a picture,"
+            " `random`, or a number or list as in JSON was expected."
+        )
     try:
         array = np.array(parsed, dtype=object if slot.dtype.is_string else None)
     except ValueError as error:
-        raise InputError(f"The list given for {slot.name!r} is ragged: {error}.") from error
+        raise InputError(f"The list given for {slot.name!r} is ragged; lists of one length were expected.") from error
     return array
 
 
@@ -90,40 +104,33 @@ def random_feed(slot: Slot, batch: int = FREE_SIZE) -> Array:
 
 
 def _load_numpy(path: str) -> Array:
-    with file_errors(path, "read"):
-        try:
-            array: Array = np.load(path, allow_pickle=False)
-        except ValueError as error:
-            raise InputError(f"{path} is not a .npy file that can be read: {error}.") from error
+    data = open_file(path).span().read()
+    if not data.startswith(NPY):
+        raise InputError(f"{path} is not a .npy file that can be read: it begins with {data[:8]!r}.")
+    try:
+        array: Array = np.load(io.BytesIO(data), allow_pickle=False)
+    except (ValueError, EOFError) as error:  # an array of Python's objects is a ValueError, too
+        raise InputError(f"{path} is not a .npy file that can be read: {str(error).rstrip('.')}.") from error
     return array
 
 
 def _load_npz(path: str, key: str, slot: Slot) -> Array:
-    with file_errors(path, "read"):
-        try:
-            with np.load(path, allow_pickle=False) as arrays:
-                names = list(arrays.files)
-                wanted = key or next(
-                    (n for n in (slot.name, slot.tensor, slot.tensor.removesuffix(":0")) if n in names),
-                    names[0] if len(names) == 1 else "",
-                )
-                if wanted not in names:
-                    raise UnknownNameError(
-                        f"{path} has no array {wanted or slot.name!r}." + nearest(wanted or slot.name, names)
-                    )
-                array: Array = arrays[wanted]
-        except ValueError as error:
-            raise InputError(f"{path} is not a .npz file that can be read: {error}.") from error
-    return array
+    arrays = {name: variable.tensor for name, variable in read_npz(path).variables.items()}
+    wanted = key or next(
+        (n for n in (slot.name, slot.tensor, slot.tensor.removesuffix(":0")) if n in arrays),
+        next(iter(arrays)) if len(arrays) == 1 else "",
+    )
+    tensor = arrays.get(wanted)
+    if tensor is None:
+        raise UnknownNameError(f"{path} has no array {wanted or slot.name!r}." + nearest(wanted or slot.name, arrays))
+    return tensor.numpy()
 
 
 def _picture(path: str, slot: Slot, mean: float, std: float) -> Array:
     shape = slot.shape
     if slot.dtype.is_string:
-        if not os.path.exists(path):
-            raise FileError(f"{path} does not exist.")
-        with open(path, "rb") as file:
-            return np.array(file.read() if shape == () else [file.read()], dtype=object)
+        data = open_file(path).span().read()
+        return np.array(data if shape == () else [data], dtype=object)
     channels, size = 3, None
     if shape is not None and len(shape) == 4:
         channels = shape[3] if shape[3] in (1, 3, 4) else 3

@@ -59,8 +59,10 @@ def _may_become(array: Array, wanted: np.dtype[Any]) -> bool:
         return have.kind == want.kind
     if have.kind in "iu":
         return want.kind != "O"
-    if have.kind in "OSU":
+    if have.kind in "OSUmM":
         return False
+    if have.kind == "c":
+        return want.kind == "c"
     is_float = want.kind == "f" or want.name.startswith(("bfloat", "float"))
     return is_float or want.kind == "c"
 

@@ -170,7 +170,10 @@ def _remote(path: str) -> tuple[Any, str]:
         import fsspec
     except ImportError:
         raise MissingExtraError("fsspec", "remote", f"Opening {path}") from None
-    fs, inner = fsspec.core.url_to_fs(path)
+    try:
+        fs, inner = fsspec.core.url_to_fs(path)
+    except (ImportError, ValueError) as error:  # the package of a store is not installed, or there is no such store
+        raise FileError(f"{path} cannot be reached: {str(error).rstrip('.')}.") from error
     return fs, inner
 
 
@@ -180,7 +183,10 @@ def file_errors(path: str, verb: str) -> Iterator[None]:
     try:
         yield
     except FileNotFoundError:
-        raise FileError(f"{path} does not exist.") from None
+        if verb == "write" and not is_remote(path):
+            folder = os.path.dirname(path)
+            raise FileError(f"Cannot write {path}: the directory {folder or '.'} does not exist.") from None
+        raise FileError(f"{path or 'A file without a name'} does not exist.") from None
     except OSError as error:
         why = {
             errno.ENOSPC: "the disk is full",
@@ -335,12 +341,18 @@ def _remote_write(name: str) -> Iterator[IO[bytes]]:
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """A binary file to write to that takes its name only when the block ends well: sibling temporary, flush, rename.
 
-    When the block fails, nothing of it is left and an older file of that name stays as it was.
+    When the block fails, nothing of it is left and an older file of that name stays as it was. A link stays one: what it
+    leads to is written. What is no file, such as a pipe or /dev/null, is written to as it is.
     """
     name = os.fspath(path)
     if is_remote(name):
         with file_errors(name, "write"):
             yield from _remote_write(name)
+        return
+    name = os.path.realpath(name) if os.path.islink(name) else name
+    if os.path.exists(name) and not os.path.isfile(name) and not os.path.isdir(name):
+        with file_errors(name, "write"), open(name, "wb") as out:
+            yield out
         return
     temporary = f"{name}.{secrets.token_hex(4)}.tmp"
     with file_errors(name, "write"):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import unicodedata
+from collections.abc import Sequence
 from typing import IO, Any
 
 import numpy as np
@@ -14,6 +16,19 @@ IMAGE_SUFFIXES = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".ti
 _ORIENTATION = 0x0112  # EXIF's tag
 MAX_PIXELS = 200_000_000
 """Pictures of more pixels are refused before they are decoded."""
+LETTER = 13
+"""Size of letters that are drawn, in pixels."""
+FONTS = (
+    *("DejaVuSans.ttf", "NotoSans-Regular.ttf", "Arial.ttf", "arial.ttf", "Helvetica.ttc"),
+    *("NotoSansCJK-Regular.ttc", "DroidSansFallbackFull.ttf", "msyh.ttc", "PingFang.ttc", "Arial Unicode.ttf"),
+)
+"""Fonts that systems bring along, those for many scripts last."""
+_LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "Æ": "AE", "œ": "oe", "Œ": "OE", "ø": "o", "Ø": "O", "ł": "l"})
+
+
+def is_picture_name(name: str) -> bool:
+    """Whether a file's name says that it is a picture. Hidden ones are none, such as what macOS writes beside files."""
+    return name.lower().endswith(IMAGE_SUFFIXES) and not name.startswith(".")
 
 
 def decode_any(data: bytes, name: str, channels: int) -> Array:
@@ -41,11 +56,34 @@ def encode_png(pixels: Array) -> bytes:
     return made.getvalue()
 
 
-def drawing(size: tuple[int, int] = (1, 1)) -> tuple[Any, Any, Any]:
-    """A white picture of (width, height), what draws on it, and the font to write with."""
+def drawing(pixels: Array) -> tuple[Any, Any]:
+    """A picture of uint8 (H, W, 3), and what draws on it."""
     pillow = _pillow("Drawing pictures")
-    image = pillow.Image.new("RGB", size, "white")
-    return image, pillow.ImageDraw.Draw(image), pillow.ImageFont.load_default(13)
+    image = pillow.Image.fromarray(pixels)
+    return image, pillow.ImageDraw.Draw(image)
+
+
+def lettering(texts: Sequence[str]) -> tuple[Any, list[str]]:
+    """A font, and texts as it can write them. The font that Pillow brings has ASCII only; where no font of this machine
+    has all letters either, accents are left out, and `?` stands for other letters."""
+    pillow = _pillow("Drawing pictures")
+    plain = pillow.ImageFont.load_default(LETTER)
+    if all(map(str.isascii, texts)):
+        return plain, list(texts)
+    for name in FONTS:
+        try:
+            font = pillow.ImageFont.truetype(name, LETTER)
+        except OSError:  # this machine does not have it
+            continue
+        none = bytes(font.getmask("\uffff"))
+        if all(bytes(font.getmask(letter)) != none for letter in set("".join(texts)) - {" "}):
+            return font, list(texts)
+    return plain, [_ascii(text) for text in texts]
+
+
+def _ascii(text: str) -> str:
+    letters = unicodedata.normalize("NFKD", text.translate(_LETTERS))
+    return "".join(x if " " <= x <= "~" else "?" for x in letters if not unicodedata.combining(x))
 
 
 def _opened(file: IO[bytes], name: str, channels: int) -> Any:

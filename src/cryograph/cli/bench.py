@@ -41,11 +41,8 @@ def bench(
     """
     from ..api.benching import bench as measure
     from ..api.model import load
-    from ..api.values import parse_feed
+    from ..api.values import parse_feeds
 
     model = load(path, weights)
-    feeds = {}
-    if inputs:
-        slots = model.compile(names(outputs)).inputs
-        feeds = dict(parse_feed(text, slots) for text in inputs)
+    feeds = parse_feeds(inputs, model.compile(names(outputs)).inputs) if inputs else {}
     show(measure(model, feeds, names(outputs), names(engines), batch), as_json)

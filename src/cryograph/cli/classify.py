@@ -51,6 +51,7 @@ def classify(
     from ..api.pictures import picture_files
     from ..base.errors import FormatError
 
+    pictures = picture_files(images)
     classifier = Classifier(
         model,
         labels,
@@ -62,7 +63,7 @@ def classify(
         engine=engine,
     )
     found = []
-    for one in classifier.each(picture_files(images), top, batch):
+    for one in classifier.each(pictures, top, batch):
         found.append(one)
         if not as_json:
             click.echo(one)

@@ -37,7 +37,12 @@ from .show import AS_JSON, ENGINE, counting, show
 )
 @click.option("--batch", type=click.IntRange(1), metavar="N", default=100, show_default=True, help="Pictures a step.")
 @click.option(
-    "--seed", type=int, default=0, show_default=True, metavar="N", help="Another one gives another order of pictures."
+    "--seed",
+    type=click.IntRange(0),
+    default=0,
+    show_default=True,
+    metavar="N",
+    help="Another one gives another order of pictures.",
 )
 @click.option("--flip", is_flag=True, help="Also learn from mirrored copies.")
 @click.option("--crop", type=float, default=0, metavar="PERCENT", help="Also from copies cut by up to this much.")

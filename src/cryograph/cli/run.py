@@ -47,11 +47,10 @@ def run(
     Without --outputs the model's own or the likeliest ones are worked out. To name what pictures show, see `classify`.
     """
     from ..api.model import load
-    from ..api.values import Answers, parse_feed, save_answers
+    from ..api.values import Answers, parse_feeds, save_answers
 
     predict = load(path, weights).compile(names(outputs), engine=engine, signature=signature, allow=names(allow) or ())
-    feeds = dict(parse_feed(text, predict.inputs, mean, std) for text in inputs)
-    answers = predict(feeds)
+    answers = predict(parse_feeds(inputs, predict.inputs, mean, std))
     if save:
         save_answers(save, answers)
         show({"output": save} if as_json else f"{save}: {', '.join(answers)}", as_json)

@@ -50,7 +50,8 @@ def progress(what: str, nbytes: int) -> Iterator[None]:
 
 @contextlib.contextmanager
 def counting(unit: str) -> Iterator[Callable[[str, int, int], None]]:
-    """A bar for each of several counts, which is told (what, how many now, how many in all); drawn as by `progress`."""
+    """A bar for each of several counts that come one after the other, which is told (what, how many now, how many in
+    all); drawn as by `progress`."""
     from tqdm import tqdm
 
     terminal = sys.stderr.isatty()
@@ -58,11 +59,17 @@ def counting(unit: str) -> Iterator[Callable[[str, int, int], None]]:
 
     def count(what: str, now: int, total: int) -> None:
         if what not in bars:
+            close()
             bars[what] = tqdm(total=total, desc=what, unit=f" {unit}", delay=1.0, disable=not terminal, leave=False)
         bars[what].update(now)
+        if bars[what].n >= total:
+            close()
+
+    def close() -> None:
+        for bar in bars.values():
+            bar.close()
 
     try:
         yield count
     finally:
-        for bar in bars.values():
-            bar.close()
+        close()

@@ -101,6 +101,14 @@ def trainer(program: Program, trained: Sequence[int], optimizer: Any, state: Seq
     return OfJax(program, trained, optimizer, state)
 
 
+def check_trainer() -> None:
+    """MissingExtraError where what `trainer` needs is not installed."""
+    from .jax.engine import the_jax, the_optax
+
+    the_jax()
+    the_optax()
+
+
 def write_onnx(program: Program, path: Path, inputs: Sequence[str], outputs: Sequence[str]) -> None:
     """Writes a program as an `.onnx` file; UnsupportedError, and nothing written, when a step has no lowering."""
     from .onnxruntime.file import write_onnx as write

@@ -5,13 +5,15 @@ from __future__ import annotations
 import dataclasses
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from ..base.errors import FileError, InputError, WrongKindError
 from ..base.files import Path, Span, is_dir, is_file, is_remote, join, list_dir, open_file
+from ..base.tensors import Tensor
 from ..graph.calls import find_ops
 from ..graph.document import Document
-from .arrays import variables_document
+from ..wire import messages as pb
+from .arrays import values_of, variables_document
 from .checkpoint import DATA_FILE, Checkpoint, checkpoint_named, find_prefix
 from .checkpoint_v1 import meta_path
 from .metagraph import read_metagraph
@@ -26,7 +28,8 @@ KINDS: dict[str, tuple[str, ...]] = {
     "meta": ("meta", "meta_text", "a MetaGraphDef"),
     "saved_model": ("saved_model", "saved_model_text", "a SavedModel"),
 }
-MODEL_SUFFIXES = (".pb", ".pbtxt", ".meta", ".npz", ".safetensors")
+ARRAYS = (".npz", ".safetensors")
+MODEL_SUFFIXES = (".pb", ".pbtxt", ".meta", *ARRAYS)
 TFJS_FILE = "model.json"
 
 
@@ -42,6 +45,23 @@ def load_document(path: Path, tags: Sequence[str] | None = None) -> Document:
     if is_file(name) and not DATA_FILE.match(name):
         return _file(name, tags)
     return _checkpoint(name)
+
+
+def open_weights(weights: Path | Checkpoint) -> tuple[Mapping[str, Tensor], str, pb.TrackableObjectGraph | None]:
+    """Values by name, to join a graph with: those of a checkpoint, or of a `.npz` or `.safetensors` file; where they
+    are, and the tree of objects that a TF2 checkpoint holds.
+
+    FileError when nothing is there, WrongKindError for a file that holds something else.
+    """
+    if not isinstance(weights, Checkpoint):
+        name = os.fspath(weights)
+        if is_file(name) and name.lower().endswith(ARRAYS):
+            return values_of(load_document(name)), name, None
+        try:
+            weights = Checkpoint(name)
+        except WrongKindError as error:
+            raise WrongKindError(f"{name} is {sniff(open_file(name)).what}, not a checkpoint.") from error
+    return weights, weights.prefix, weights.object_graph
 
 
 def load_as(path: Path, kind: str) -> Document:
@@ -157,6 +177,12 @@ def _explain_missing(name: str) -> None:
     """Names what is near a path at which nothing is."""
     if is_dir(name) or is_file(name) or is_remote(name):
         return
+    if not name:
+        raise FileError("An empty name was given, where that of a model file was expected.") from None
+    if os.path.exists(name):
+        raise FileError(f"{name} is neither a file nor a directory.") from None
+    if os.path.islink(name):
+        raise FileError(f"{name} is a link to {os.readlink(name)}, which does not exist.") from None
     directory, base = _split(name)
     if is_dir(directory):
         alike = [n for n in list_dir(directory) if n.startswith(base[:6]) or base in n][:5]

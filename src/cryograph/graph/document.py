@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from ..base.dtypes import DType
-from ..base.errors import UnknownNameError, nearest
+from ..base.errors import GraphError, UnknownNameError, nearest
 from ..base.files import Span
 from ..base.shapes import Shape, show
 from ..base.tensors import Tensor
@@ -188,11 +188,22 @@ class Document:
         """Whether there is anything to run."""
         return len(self.graph) > 0
 
+    def check_graph(self) -> None:
+        """GraphError when there are weights only, and nothing to run."""
+        if not self.has_graph and self.variables:
+            raise GraphError(
+                f"{self.source or 'The model'} holds weights only, which cannot be run: open the graph, and join it"
+                " with these (weights=, --weights)." + self._beside()
+            )
+
+    def _beside(self) -> str:
+        return f" Beside it: {', '.join(self.nearby)}." if self.nearby else ""
+
     @property
     def missing(self) -> list[str]:
         """In words, what the document lacks before it can be run, and which file nearby would supply it."""
         words = []
-        beside = f" Beside it: {', '.join(self.nearby)}." if self.nearby else ""
+        beside = self._beside()
         if not self.has_graph:
             words.append(
                 f"A graph: {self.source or 'this'} holds weights only; a .meta, .pb, .pbtxt or SavedModel is needed."

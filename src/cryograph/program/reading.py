@@ -182,9 +182,10 @@ class _Reading:
         if count is None:
             count = highest + 1
         elif highest >= count:
-            raise UnknownNameError(
-                f"{self._where()}{name}:{highest} does not exist: {name!r} ({node.op}) has {count} outputs."
-            )
+            has = f"has {count} output{'s' if count > 1 else ''}."
+            if not count:
+                has = "is an operation without outputs, which model.session() can run."
+            raise UnknownNameError(f"{self._where()}{name}:{highest} does not exist: {name!r} ({node.op}) {has}")
         if self._keys:
             values = [self._value(value) for value in values]
             controls = [self._keys.get(control, control) for control in controls]

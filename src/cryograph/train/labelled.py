@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from ..base.errors import FileError, InputError
 from ..base.files import Path, is_dir, join, list_dir
-from ..base.images import IMAGE_SUFFIXES
+from ..base.images import IMAGE_SUFFIXES, is_picture_name
 
 PARTS = ("train", "validation", "test")
 BUCKETS = 2**27 - 1
@@ -50,8 +50,8 @@ class Labelled:
 def find_labelled(directory: Path, validation: float = 10, test: float = 10) -> Labelled:
     """The pictures below a directory, `validation` and `test` per cent of them put aside.
 
-    FileError when there is no such directory; InputError for fewer than two folders with pictures, or percentages that
-    leave nothing to train on.
+    Pictures lie directly in their folder; hidden files and folders do not count. FileError when there is no such
+    directory; InputError for fewer than two folders with pictures, or percentages that leave nothing to train on.
     """
     root = os.fspath(directory)
     if not is_dir(root):
@@ -59,22 +59,28 @@ def find_labelled(directory: Path, validation: float = 10, test: float = 10) -> 
     if not (validation >= 0 and test >= 0 and validation + test < 100):  # so that it holds for nan, too
         raise InputError(f"{validation:g} % for validation and {test:g} % for the test leave nothing to train on.")
     found: dict[str, list[str]] = {}
+    empty: list[str] = []
     for name in sorted(list_dir(root)):
         folder = join(root, name)
-        if is_dir(folder) and not name.startswith("."):
-            files = [f for f in sorted(list_dir(folder)) if f.lower().endswith(IMAGE_SUFFIXES)]
+        if not name.startswith(".") and is_dir(folder):
+            files = [join(folder, f) for f in list_dir(folder) if is_picture_name(f)]
             if files:
-                found[name] = [join(folder, f) for f in files]
+                found[name] = files
+            else:
+                empty.append(name)
     if len(found) < 2:
+        has = f"one folder with pictures, {next(iter(found))}" if found else "no folder with pictures"
         raise InputError(
-            f"{root} has {len(found)} folders with pictures; at least two classes are needed, one folder each."
+            f"{root} has {has}; at least two classes are needed, a folder each, with its pictures"
+            f" ({', '.join(IMAGE_SUFFIXES)}) directly in it."
         )
     pictures = [
         Picture(path, label, part_of(os.path.basename(path), validation, test))
         for label, files in enumerate(found.values())
         for path in files
     ]
-    return Labelled(tuple(found), tuple(pictures), tuple(_warnings(found, pictures, validation, test)))
+    said = [f"{name} is left out: no picture lies directly in it" for name in empty]
+    return Labelled(tuple(found), tuple(pictures), (*said, *_warnings(found, pictures, validation, test)))
 
 
 def part_of(name: str, validation: float, test: float) -> str:
@@ -87,11 +93,15 @@ def part_of(name: str, validation: float, test: float) -> str:
 def _warnings(found: dict[str, list[str]], pictures: Sequence[Picture], validation: float, test: float) -> list[str]:
     said = []
     for label, (name, files) in enumerate(found.items()):
-        if len(files) < FEW:
-            said.append(f"{name} has {len(files)} pictures only; {FEW} or more are better")
+        count = "one picture" if len(files) == 1 else f"{len(files)} pictures"
         own = {p.part for p in pictures if p.label == label}
         if "train" not in own:
-            raise InputError(f"The split leaves no picture of {name} to train on; give more pictures.")
+            raise InputError(
+                f"{name} has {count}; the split by names leaves none to train on. Add pictures, or put fewer aside with"
+                " validation and test (--validation, --test)."
+            )
+        if len(files) < FEW:
+            said.append(f"{name} has {count} only; {FEW} or more are better")
         wanted = [part for part, share in (("validation", validation), ("test", test)) if share and part not in own]
         if wanted:
             said.append(f"no picture of {name} is in the part for {' and '.join(wanted)}")

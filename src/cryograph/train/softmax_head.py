@@ -34,6 +34,9 @@ class HeadSettings:
     def __post_init__(self) -> None:
         if not 0 < self.learning_rate < np.inf:
             raise InputError(f"learning_rate is {self.learning_rate:g}; a number above 0 was expected.")
+        for name, least in (("epochs", 1), ("batch", 1), ("patience", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise InputError(f"{name} is {getattr(self, name)}; {least} or more was expected.")
 
 
 @dataclass(frozen=True, slots=True)
