@@ -136,13 +136,17 @@ def test_run_takes_pictures_and_numbers(frozen: Path, tmp_path: Path, capsys: py
         ),
         (
             ["run", "{pb}", "-i", "image=null"],
-            "cryograph: 'null' is no value for 'image:0' (float32 (?, 8, 8, 1)): a .npy or .npz file, a picture,"
-            " `random`, or a number or list as in JSON was expected.\n",
+            (
+                "cryograph: 'null' is no value for 'image:0' (float32 (?, 8, 8, 1)): a .npy or .npz file, a picture,"
+                " `random`, or a number or list as in JSON was expected.\n"
+            ),
         ),
         (
             ["run", "{demo}", "-o", "save/restore_all"],
-            "cryograph: save/restore_all:0 does not exist: 'save/restore_all' (NoOp) is an operation without outputs,"
-            " which model.session() can run.\n",
+            (
+                "cryograph: save/restore_all:0 does not exist: 'save/restore_all' (NoOp) is an operation without"
+                " outputs, which model.session() can run.\n"
+            ),
         ),
         (
             ["run", "{graph}", "--weights", "{pb}", "-i", "random"],
@@ -254,6 +258,21 @@ def test_diff_and_verify_answer_by_their_exit_code(
     damaged[100] ^= 1
     data.write_bytes(bytes(damaged))
     assert "fail their checksum" in said(capsys, "verify", str(tmp_path / "moved"), code=1)
+
+
+def test_verify_reads_arrays_and_misses_variables(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = tmp_path / "w.npz"
+    np.savez(path, words=np.array([b"a", b"bc"]), w=np.arange(1000.0))
+    assert said(capsys, "verify", str(path)) == f"{path}: checked 2 arrays; all is sound\n"
+    damaged = bytearray(path.read_bytes())
+    damaged[2000] ^= 1
+    path.write_bytes(bytes(damaged))
+    assert "'w.npy': the bytes fail their checksum" in said(capsys, "verify", str(path), code=1)
+    said(capsys, "convert", str(DEMO), f"{tmp_path}/saved/")
+    assert "; all is sound" in said(capsys, "verify", str(tmp_path / "saved"))
+    for member in (tmp_path / "saved" / "variables").iterdir():
+        member.unlink()
+    assert "no checkpoint of them in variables/" in said(capsys, "verify", str(tmp_path / "saved"), code=1)
 
 
 def test_every_format_is_written_and_read_again(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

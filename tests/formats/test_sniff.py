@@ -67,6 +67,7 @@ CONTENTS: dict[str, tuple[bytes, ...]] = {
     "npz": (npz(),),
     "keras_zip": (zip_of("config.json", "metadata.json", "model.weights.h5"),),
     "torch": (zip_of("archive/data.pkl"),),
+    "cut_zip": (npz()[:100], zip_of("config.json")[:-10]),
     "zip": (zip_of("saved_model.pb"),),
     "gzip": (gzip.compress(b"abc"),),
     "xz": (b"\xfd7zXZ\0abc", b"BZh9abc"),

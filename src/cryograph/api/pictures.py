@@ -31,7 +31,7 @@ def picture_files(paths: Sequence[Path]) -> Iterator[str]:
     names = [os.fspath(path) for path in paths]
     for name in names:
         if not exists(name):
-            raise FileError(f"{name!r} does not exist; a picture or a directory of pictures was expected.")
+            raise FileError(f"{name} does not exist; a picture or a directory of pictures was expected.")
     return itertools.chain.from_iterable(_pictures_below(name) if is_dir(name) else (name,) for name in names)
 
 

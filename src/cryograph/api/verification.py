@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 
-from ..base.errors import DamagedError, FormatError, LimitError
+from ..base.errors import DamagedError, Error, FormatError, LimitError
 from ..base.files import Path
 from ..formats.checkpoint import Checkpoint
 from ..formats.load import load_document
+from ..graph.document import Document
 from ..ops.validity import complaints
 
 SHOWN = 50
@@ -43,6 +45,20 @@ class Verification:
         return "\n".join(lines)
 
 
+def _unreadable(document: Document) -> Iterator[str]:
+    """Why values cannot be read, for those that cannot."""
+    for variable in document.variables.values():
+        tensor = variable.tensor
+        try:
+            if tensor is not None and tensor.dtype.is_string:
+                tensor.numpy()
+            elif tensor is not None:
+                for _ in tensor.chunks():
+                    pass
+        except Error as error:
+            yield str(error)
+
+
 def verify(path: Path) -> Verification:
     """Checks a model file or checkpoint and lists what is wrong with it. Errors of reading (a missing file, a file of a
     kind that cannot be opened) are raised as such; damage is reported."""
@@ -64,6 +80,11 @@ def verify(path: Path) -> Verification:
             problems += report.problems
         except FormatError as error:
             problems.append(str(error))
+    elif document.kind == "saved_model" and any(v.tensor is None for v in document.variables.values()):
+        problems.append(f"{name} has variables, but no checkpoint of them in variables/, so that it cannot be loaded")
+    if document.kind == "arrays":
+        checked.append(f"{len(document.variables)} arrays")
+        problems += _unreadable(document)
     for asset, span in document.assets.items():
         checked.append(f"the asset {asset}")
         if span.length != span.file.size and span.offset == 0:

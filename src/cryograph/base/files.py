@@ -180,6 +180,8 @@ def _remote(path: str) -> tuple[Any, str]:
 @contextlib.contextmanager
 def file_errors(path: str, verb: str) -> Iterator[None]:
     """Turns the operating system's errors into FileError: what was done to which file, and why it failed."""
+    if "\0" in path:
+        raise FileError(f"{path!r} is no name of a file, as it holds a zero byte.")
     try:
         yield
     except FileNotFoundError:
@@ -341,8 +343,8 @@ def _remote_write(name: str) -> Iterator[IO[bytes]]:
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """A binary file to write to that takes its name only when the block ends well: sibling temporary, flush, rename.
 
-    When the block fails, nothing of it is left and an older file of that name stays as it was. A link stays one: what it
-    leads to is written. What is no file, such as a pipe or /dev/null, is written to as it is.
+    When the block fails, nothing of it is left and an older file of that name stays as it was. A link stays one: what
+    it leads to is written. What is no file, such as a pipe or /dev/null, is written to as it is.
     """
     name = os.fspath(path)
     if is_remote(name):

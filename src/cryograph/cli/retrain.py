@@ -9,7 +9,7 @@ import click
 from .show import AS_JSON, ENGINE, counting, show
 
 
-@click.command()
+@click.command(options_metavar="--images DIR --output NEW.pb [OPTIONS]")
 @click.argument("model")
 @click.option("--images", required=True, metavar="DIR", help="A directory with a folder of pictures for each class.")
 @click.option("--output", "-o", "output", required=True, metavar="NEW.pb", help="Where to write the new model.")

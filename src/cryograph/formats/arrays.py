@@ -73,7 +73,7 @@ def values_of(document: Document) -> dict[str, Tensor]:
 # --- npz
 
 
-class _Reader(io.RawIOBase):
+class Reader(io.RawIOBase):
     """A File as zipfile wants it."""
 
     def __init__(self, file: File) -> None:
@@ -108,7 +108,7 @@ def read_npz(path: Path) -> Document:
     """
     file = open_file(path)
     try:
-        archive = zipfile.ZipFile(io.BufferedReader(_Reader(file)))
+        archive = zipfile.ZipFile(io.BufferedReader(Reader(file)))
     except (zipfile.BadZipFile, *_UNREADABLE) as error:
         raise DamagedError(f"{file.name} is not a .npz file that can be read: {error}.") from error
     tensors: dict[str, Tensor] = {}

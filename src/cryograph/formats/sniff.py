@@ -6,10 +6,12 @@ with the way out.
 
 from __future__ import annotations
 
+import io
 import re
 import zipfile
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import IO
 
 from ..base.errors import DamagedError, FormatError, LimitError
 from ..base.files import File
@@ -17,7 +19,7 @@ from ..graph.document import Document
 from ..wire.crc import crc32c, mask
 from ..wire.table import is_table
 from ..wire.varint import read_varint
-from .arrays import read_npz, read_safetensors
+from .arrays import Reader, read_npz, read_safetensors
 from .graphdef import read_graphdef, read_graphdef_text
 from .memmapped import is_memmapped, read_memmapped
 from .metagraph import read_metagraph, read_metagraph_text
@@ -27,6 +29,7 @@ from .tfjs import WAY_OUT, read_tfjs
 FIRST_BYTES = frozenset({b"\x08", b"\x0a", b"\x12", b"\x22"})
 """With what a message of a graph begins: one of its first fields."""
 
+ZIP = b"PK\x03\x04"
 HEAD = 4096
 """Bytes at the beginning of a file that are looked at."""
 
@@ -208,23 +211,27 @@ def _is_savedmodel(s: Sniffed) -> bool:
 
 
 def _is_npz(s: Sniffed) -> bool:
-    return s.head.startswith(b"PK\x03\x04") and any(name.endswith(".npy") for name in _members(s))
+    return s.head.startswith(ZIP) and any(name.endswith(".npy") for name in _members(s))
 
 
 def _is_keras_zip(s: Sniffed) -> bool:
-    return s.head.startswith(b"PK\x03\x04") and "config.json" in _members(s)
+    return s.head.startswith(ZIP) and "config.json" in _members(s)
 
 
 def _is_torch_zip(s: Sniffed) -> bool:
-    return s.head.startswith(b"PK\x03\x04") and any(name.endswith("data.pkl") for name in _members(s))
+    return s.head.startswith(ZIP) and any(name.endswith("data.pkl") for name in _members(s))
 
 
 def _members(s: Sniffed) -> list[str]:
     try:
-        with zipfile.ZipFile(s.file.name) as archive:
+        with zipfile.ZipFile(_reader(s)) as archive:
             return archive.namelist()
     except (zipfile.BadZipFile, OSError, ValueError):
         return []
+
+
+def _reader(s: Sniffed) -> IO[bytes]:
+    return io.BufferedReader(Reader(s.file))
 
 
 def _is_safetensors(s: Sniffed) -> bool:
@@ -304,7 +311,14 @@ FORMATS: tuple[Format, ...] = (
         "Export it as a SavedModel with `model.export(directory)` where Keras is installed.",
     ),
     Format("torch", "a PyTorch file", _is_torch_zip, None, "It holds no TensorFlow model."),
-    Format("zip", "a zip archive", _starts(b"PK\x03\x04"), None, "Unpack it and open what is inside."),
+    Format(
+        "cut_zip",
+        "the beginning of a zip archive, such as .npz and .keras files are",
+        lambda s: s.head.startswith(ZIP) and not zipfile.is_zipfile(_reader(s)),
+        None,
+        "The download or copy did not finish.",
+    ),
+    Format("zip", "a zip archive", _starts(ZIP), None, "Unpack it and open what is inside."),
     Format(
         "gzip",
         "a gzip archive",
