@@ -17,6 +17,7 @@ from cryograph.api.pictures import encoded_of, picture_files, pixels_of
 from cryograph.base.dtypes import BOOL, FLOAT32, INT32, STRING, UINT8
 from cryograph.base.errors import FileError, FormatError, GraphError, InputError
 from cryograph.base.files import MemoryFile
+from cryograph.graph.document import Signature, TensorSpec
 from cryograph.graph.node import Node
 from tests.support.small_graphs import const, document_of, ints, node, placeholder
 
@@ -117,6 +118,17 @@ def test_what_the_graph_does_itself_is_not_done_twice(name: str) -> None:
     assert (classifier.input.mean, classifier.input.std) == (mean, std)
     assert any(said in reason for reason in classifier.reasons), classifier.reasons
     assert winners(classifier) == LABELS
+
+
+@pytest.mark.parametrize("name", ["image_classification", "serving_default"])
+def test_signatures_of_a_known_kind_tell_how_pixels_are_scaled(name: str) -> None:
+    graph = mean_colour("x", placeholder("x", (None, 4, 4, 3)))
+    taken = {"images": TensorSpec.make("x:0", FLOAT32, (None, 4, 4, 3))}
+    given = {"default": TensorSpec.make("final_result:0", FLOAT32, (None, 3))}
+    graph.signatures[name] = Signature.make(name, taken, given)
+    classifier = cg.Classifier(graph, LABELS)
+    assert any("takes images of 0 ... 1" in r for r in classifier.reasons) == (name == "image_classification")
+    assert classifier.input.std == ((255.0,) if name == "image_classification" else (127.5,))
 
 
 def test_whole_pixels_are_fed_as_they_are() -> None:

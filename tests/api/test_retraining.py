@@ -4,6 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -464,6 +468,29 @@ def test_nothing_is_left_where_not_all_can_be_written(
     with pytest.raises(FileError, match="no space"):
         made.save(folder / "new.pb")
     assert list(folder.iterdir()) == []
+
+
+def test_ctrl_c_leaves_features_that_are_whole_and_nothing_else(pictures: Path, tmp_path: Path) -> None:
+    network().save(tmp_path / "old.pb")
+    (tmp_path / "out").mkdir()
+    new, cache = tmp_path / "out" / "new.pb", tmp_path / "cache"
+    hear = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)"
+    code = f"{hear}; from cryograph.cli import main; main()"
+    arguments = ["retrain", str(tmp_path / "old.pb"), "--images", str(pictures), "-o", str(new)]
+    command = [sys.executable, "-c", code, *arguments, "--flip", "--copies", "1000"]
+    process = subprocess.Popen(command, stdout=-1, stderr=-1)
+    while len(list(cache.rglob("*.npy"))) < 20:
+        assert process.poll() is None
+        time.sleep(0.005)
+    process.send_signal(signal.SIGINT)
+    _, errors = process.communicate(timeout=30)
+    assert process.returncode == 130
+    assert errors.decode().lstrip() == "cryograph: stopped; nothing half-written is left.\n"
+    assert list(new.parent.iterdir()) == []
+    kept = [path for path in cache.rglob("*") if path.is_file() and path.suffix != ".lock"]
+    assert all(np.load(path).shape == (16,) for path in kept)
+    made = cg.retrain(tmp_path / "old.pb", pictures)
+    assert f"of {len(kept)} they were at hand" in made.reasons[-1]
 
 
 def test_the_command(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -19,7 +19,7 @@ from ..base.shapes import Shape, show
 from ..base.tensors import Tensor
 from ..graph.document import Document
 from ..graph.graph import Graph
-from ..graph.node import Node
+from ..graph.node import Node, tensor_name
 from ..graph.walks import ancestors, input_names
 from .inference import Inference, infer
 from .networks import Levels, Network, network_of
@@ -27,6 +27,9 @@ from .ranking import INPUT_OPS
 
 DECODERS = frozenset({"DecodeJpeg", "DecodePng", "DecodeGif", "DecodeBmp", "DecodeImage", "DecodeAndCropJpeg"})
 CHANNELS = (1, 3, 4)
+HUB_SIGNATURES = frozenset({"image_classification", "image_feature_vector", "default"})
+HUB_INPUT = "images"
+"""Signatures whose input is pictures of 0 to 1. Source: tensorflow.org/hub/common_signatures/images."""
 STEPS = 40
 """Nodes behind the input that are looked at for what the graph does with pixels itself."""
 
@@ -109,7 +112,7 @@ def find_picture_input(
         found = _given_size(size, shape, tensor)
         reasons.append(f"size {size[0]} x {size[1]}: as given")
     if mean is None and std is None:
-        levels = _scaling(dtype, (low, high), network, channels, reasons)
+        levels = _scaling(dtype, (low, high), _hub_signature(document, tensor), network, channels, reasons)
     else:
         given = given_levels(mean or (0.0,), std or (1.0,), channels)
         reasons.append("(pixel - mean) / std: as given")
@@ -293,8 +296,22 @@ def _size(
     )
 
 
+def _hub_signature(document: Document, tensor: str) -> str | None:
+    """The signature that takes a tensor as TensorFlow Hub's modules take pictures; None for none."""
+    for name, signature in document.signatures.items():
+        taken = signature.inputs.get(HUB_INPUT)
+        if name in HUB_SIGNATURES and taken is not None and tensor_name(taken.tensor) == tensor:
+            return name
+    return None
+
+
 def _scaling(
-    dtype: DType, own: tuple[float | None, float | None], network: Network | None, channels: int, reasons: list[str]
+    dtype: DType,
+    own: tuple[float | None, float | None],
+    signature: str | None,
+    network: Network | None,
+    channels: int,
+    reasons: list[str],
 ) -> tuple[Levels, Levels, bool]:
     low, high = own
     if not dtype.is_floating:
@@ -308,6 +325,11 @@ def _scaling(
         if spread <= 6 * 255:
             reasons.append("pixels divided by 255: the graph goes on from 0 ... 1 itself")
             return (0.0,), (255.0,), False
+    if signature is not None:
+        reasons.append(
+            f"pixels divided by 255: the signature {signature!r} takes images of 0 ... 1, as all of its name"
+        )
+        return (0.0,), (255.0,), False
     if network is not None and channels == 3:
         order = ", blue first" if network.bgr else ""
         levels = f"mean {_said(network.mean)}, std {_said(network.std)}{order}"
