@@ -13,7 +13,7 @@ from ..ops.inference import infer_call
 from ..ops.signatures import output_types, signature
 from .draft import Op
 from .effects import op_has_effect
-from .generators import DRAW
+from .generators import DRAW, LEARN
 from .holders import MISSING
 
 
@@ -105,6 +105,13 @@ def _drawn(op: Op, inputs: Sequence[Fact]) -> list[Fact]:
     return [inputs[0], *facts_of(inner, inputs[1:], 0)]
 
 
+def _learned(op: Op, inputs: Sequence[Fact]) -> list[Fact]:
+    """What the op has learned, its generator where it has one, and what it gives by itself."""
+    count = len(inputs) - 1
+    inner = Op(op.key, op.name, op.attrs["op"], op.inputs[count:], [], op.attrs["said"], op.count - count)
+    return [Fact(INT64, (None,)), *inputs[1:count], *facts_of(inner, inputs[count:], 0)]
+
+
 def _stored(op: Op, inputs: Sequence[Fact]) -> list[Fact]:
     """What a store of sparse tensors holds then, once the op has been given its store, and the op's own outputs."""
     held = [Fact(INT64, (None,)), Fact(STRING, (None, 3)), Fact(INT64, ())]
@@ -128,6 +135,7 @@ def _like_inputs(op: Op, inputs: Sequence[Fact]) -> list[Fact]:
 SPECIAL: dict[str, Callable[[Op, Sequence[Fact]], list[Fact]]] = {
     MISSING: _missing,
     DRAW: _drawn,
+    LEARN: _learned,
     "LookupTableFindV2": _found,
     "LookupTableImportV2": _table_written,
     "LookupTableInsertV2": _table_written,

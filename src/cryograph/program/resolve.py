@@ -143,8 +143,9 @@ class _Resolver:
                 continue
             drawn = self.generator(op)
             if drawn is not None:
-                touched.add(drawn.name)
-                written.add(drawn.name)
+                names = {part.name for part in drawn.parts}
+                touched |= names
+                written |= names
                 continue
             holders = [tokens.get(value) for value in op.inputs]
             if not any(holders) and not op.bodies:

@@ -109,3 +109,66 @@ def candidates() -> Built:
             **said, num_sampled=4, unique=unique, range_max=10, unigrams=weights
         )
     return [classes], outputs
+
+
+@recipe([[[[1], [3]]], [[[3], [3]]], [[[4]]], [[[3], [9], [3]]], [[[0]]]], tolerance=4e-6)
+def candidates_that_are_learned() -> Built:
+    classes = v1.placeholder(tf.int64, [None, 1])
+    said = {"true_classes": classes, "num_true": 1}
+    outputs: list[Any] = []
+    for sampler in (raw.LearnedUnigramCandidateSampler, raw.ThreadUnsafeUnigramCandidateSampler):
+        for unique in (False, True):
+            outputs += sampler(**said, num_sampled=4, unique=unique, range_max=10, **SEEDS)
+    outputs += raw.LearnedUnigramCandidateSampler(**said, num_sampled=16, unique=True, range_max=16, seed=-5)
+    # What is learned without seeds, all classes being drawn.
+    drawn = raw.LearnedUnigramCandidateSampler(**said, num_sampled=10, unique=False, range_max=10)
+    return [classes], [*outputs, drawn.true_expected_count]
+
+
+@recipe([[2], [3], [1]], generations=(1, 2), tolerance=4e-6)
+def learned_in_a_loop() -> Built:
+    turns = v1.placeholder(tf.int32, [])
+
+    def body(i: Any, total: Any) -> Any:
+        made = raw.LearnedUnigramCandidateSampler(
+            true_classes=tf.cast(tf.reshape(i, [1, 1]), tf.int64), num_true=1, num_sampled=3, unique=False,
+            range_max=4, **SEEDS,
+        )  # fmt: skip
+        return i + 1, total + tf.cast(made.sampled_candidates, tf.float32) + made.sampled_expected_count
+
+    return [turns], [v1.while_loop(lambda i, _: i < turns, body, [0, tf.zeros([3])], parallel_iterations=1)[1]]
+
+
+def of_version(producer: int, op: str, outputs: int, *inputs: Any, **attrs: Any) -> list[Any]:
+    """Outputs of an op that no function makes any more, in a graph of the last version that had it."""
+    graph = v1.GraphDef()
+    graph.versions.producer = producer
+    names = [f"x{place}" for place in range(len(inputs))]
+    for name, value in zip(names, inputs, strict=True):
+        graph.node.add(name=name, op="Placeholder").attr["dtype"].type = value.dtype.as_datatype_enum
+    node = graph.node.add(name=op, op=op, input=names)
+    for name, value in attrs.items():
+        if isinstance(value, tf.DType):
+            node.attr[name].type = value.as_datatype_enum
+        else:
+            node.attr[name].i = value
+    wanted = [f"{op}:{place}" for place in range(outputs)]
+    made: list[Any] = tf.graph_util.import_graph_def(
+        graph, dict(zip(names, inputs, strict=True)), return_elements=wanted, name=""
+    )
+    return made
+
+
+@recipe([[[3], [0.5, 2.0]], [[2, 2], [1.5]], [[0], [1.0]], [[4], [0.7, 9.0, 30.0]]])
+def old_poisson() -> Built:
+    shape, rate = v1.placeholder(tf.int32, [None]), v1.placeholder(tf.float32, [None])
+    said = {"S": tf.int32, "dtype": tf.float32, **SEEDS}
+    return [shape, rate], of_version(24, "RandomPoisson", 1, shape, rate, **said)
+
+
+@recipe([[[2, 3]], [[5, 7]], [[5, 3]], [[1, 1]], [[9, 1]], [[4, 4]]])
+def crops() -> Built:
+    size = v1.placeholder(tf.int64, [2])
+    picture = tf.reshape(tf.range(70), [5, 7, 2])
+    outputs = of_version(7, "RandomCrop", 1, picture, size, T=tf.int32, **SEEDS)
+    return [size], [*outputs, *of_version(7, "RandomCrop", 1, picture, size, T=tf.int32, seed=4)]

@@ -1,7 +1,7 @@
 """Samplers of candidate classes, for losses that do not look at every class.
 
-A sampler gives classes, and how often each of them and of the true classes was to be expected. Those that learn from
-the true classes of earlier runs begin anew each time: all classes are equally likely.
+A sampler gives classes, and how often each of them and of the true classes was to be expected. Those that learn count
+the true classes of earlier runs where state is kept (see `program.generators`); at first all are equally likely.
 """
 
 from __future__ import annotations
@@ -121,20 +121,42 @@ def _log_uniform(
     return _sampled(classes, num_true, num_sampled, unique, range_max, of_seeds(seed, seed2), draw, chance)
 
 
-def _learned(
+def by_counts(
+    counts: Array, classes: Array, num_true: int, num_sampled: int, unique: bool, range_max: int, state: Philox
+) -> Sampled:
+    """Each class has a weight of 1 more than `counts` says; without any all have 1."""
+    if range_max >= MAX_LEARNED:
+        raise RunError(f"{range_max} classes are too many to learn; fewer than {MAX_LEARNED} are taken")
+    ends = np.cumsum(counts + 1) if len(counts) else None
+    total = range_max if ends is None else int(ends[-1])
+
+    def draw(words: Array) -> Array:
+        places = _fair(words, total)
+        return places if ends is None else np.searchsorted(ends, places, side="right")
+
+    def chance(of: Array) -> Array:
+        weights = np.ones(of.shape, np.float32) if ends is None else counts[of] + 1
+        return np.asarray(weights, np.float32) / np.float32(total)
+
+    return _sampled(classes, num_true, num_sampled, unique, range_max, state, draw, chance)
+
+
+def learn(counts: Array, classes: Array, range_max: int) -> Array:
+    """How often each class was a true one, when these have come to those of earlier runs. The weights of all together
+    stay below 2^31."""
+    if range_max > MAX_TRIES:
+        raise RunError(f"{range_max} classes are too many to keep what is learned; up to {MAX_TRIES} are taken")
+    held = counts if len(counts) else np.zeros(range_max, np.int64)
+    room = max(0, MAX_LEARNED - range_max - int(held.sum()))
+    return np.asarray(held + np.bincount(classes.reshape(-1)[:room], minlength=range_max), np.int64)
+
+
+def _learned_anew(
     ctx: Context, classes: Array, *, num_true: int, num_sampled: int, unique: bool, range_max: int, seed: int = 0,
     seed2: int = 0,
 ) -> Sampled:  # fmt: skip
-    if range_max >= MAX_LEARNED:
-        raise RunError(f"{range_max} classes are too many to learn; fewer than {MAX_LEARNED} are taken")
-
-    def chance(of: Array) -> Array:
-        return np.full(of.shape, np.float32(1) / np.float32(range_max), np.float32)
-
-    return _sampled(
-        classes, num_true, num_sampled, unique, range_max, of_seeds(seed, seed2),
-        lambda words: _fair(words, range_max), chance,
-    )  # fmt: skip
+    state, nothing = of_seeds(seed, seed2), np.zeros(0, np.int64)
+    return by_counts(nothing, classes, num_true, num_sampled, unique, range_max, state)
 
 
 @lru_cache(maxsize=8)
@@ -231,8 +253,8 @@ def _all(
 RULES: dict[str, Rule] = {
     "AllCandidateSampler": _all,
     "FixedUnigramCandidateSampler": _fixed,
-    "LearnedUnigramCandidateSampler": _learned,
+    "LearnedUnigramCandidateSampler": _learned_anew,
     "LogUniformCandidateSampler": _log_uniform,
-    "ThreadUnsafeUnigramCandidateSampler": _learned,
+    "ThreadUnsafeUnigramCandidateSampler": _learned_anew,
     "UniformCandidateSampler": _uniform,
 }

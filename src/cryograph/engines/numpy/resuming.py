@@ -12,10 +12,11 @@ from typing import Any
 import numpy as np
 
 from ...base.tensors import Array
-from ...program.generators import DRAW
+from ...program.generators import DRAW, LEARN
 from . import rules
+from .candidates import by_counts, learn
 from .context import Context, Rule, parameters
-from .draws import KEPT
+from .draws import KEPT, Philox, of_seeds
 from .truncated import MAX_MISSES, ROW
 
 _ALL = (1 << 64) - 1
@@ -53,6 +54,11 @@ def _attempts(inputs: Sequence[Array], said: Mapping[str, Any]) -> int:
     return int(said["max_attempts"])
 
 
+def _cropped(inputs: Sequence[Array], said: Mapping[str, Any]) -> int:
+    """Two words."""
+    return 1
+
+
 def _sampled(inputs: Sequence[Array], said: Mapping[str, Any]) -> int:
     return int(said["num_sampled"]) * 2048 // 4
 
@@ -64,10 +70,31 @@ def _draw(ctx: Context, state: Array, *inputs: Array, op: str, said: Mapping[str
     # `of_seeds` takes the turns that went by above the bits of the second seed.
     kwargs |= {"seed": key, "seed2": low << 64 | high}
     made = rule(replace(ctx, output_dtypes=ctx.output_dtypes[1:]), *inputs, **kwargs)
-    turns = (low | high << 64) + RESERVED[op](inputs, said)
+    after = _moved(state, RESERVED[op](inputs, said))
+    return (after, *(made if isinstance(made, tuple) else (made,)))
+
+
+def _moved(state: Array, count: int) -> Array:
+    """The generator after so many turns."""
+    low, high = (int(n) & _ALL for n in state[:2])
+    turns = (low | high << 64) + count
     after = state.copy()
     after[:2] = np.array([turns & _ALL, turns >> 64 & _ALL], np.uint64).view(np.int64)
-    return (after, *(made if isinstance(made, tuple) else (made,)))
+    return after
+
+
+def _learn(ctx: Context, counts: Array, *inputs: Array, op: str, said: Mapping[str, Any]) -> tuple[Array, ...]:
+    """Draws as the counts of earlier runs say, then counts the true classes."""
+    *states, classes = inputs
+    if states:
+        low, high, key = (int(n) & _ALL for n in states[0])
+        state = Philox(key, low | high << 64)
+    else:
+        state = of_seeds(0, 0)
+    how = [said[name] for name in ("num_true", "num_sampled", "unique", "range_max")]
+    made = by_counts(counts, classes, *how, state)
+    after = learn(counts, classes, said["range_max"])
+    return (after, *(_moved(each, _sampled(inputs, said)) for each in states), *made)
 
 
 RESERVED: dict[str, Reserved] = {
@@ -76,7 +103,9 @@ RESERVED: dict[str, Reserved] = {
     "LogUniformCandidateSampler": _sampled,
     "Multinomial": _choices,
     "ParameterizedTruncatedNormal": _truncated,
+    "RandomCrop": _cropped,
     "RandomGamma": _each_for,
+    "RandomPoisson": _each_for,
     "RandomPoissonV2": _each_for,
     "RandomShuffle": _shuffled,
     "SampleDistortedBoundingBox": _attempts,
@@ -84,4 +113,4 @@ RESERVED: dict[str, Reserved] = {
     "UniformCandidateSampler": _sampled,
 }
 
-RULES: dict[str, Rule] = {DRAW: _draw}
+RULES: dict[str, Rule] = {DRAW: _draw, LEARN: _learn}

@@ -30,7 +30,7 @@ _REASONS: dict[str, tuple[str, ...]] = {
     "goes from one float to the next, by bits that ONNX has no operator for": ("NextAfter",),
     "goes on with a generator that is state": (
         *("NonDeterministicInts", "RngReadAndSkip", "RngSkip", "StatefulStandardNormalV2", "StatefulTruncatedNormal"),
-        *("StatefulUniform", "StatefulUniformFullInt", "StatefulUniformInt", "cryograph.Draw"),
+        *("StatefulUniform", "StatefulUniformFullInt", "StatefulUniformInt", "cryograph.Draw", "cryograph.Learn"),
     ),
     "goes round until the numbers have settled, in which LAPACK, by numpy, is far ahead of loops in ONNX": (
         *("Eig", "MatrixExponential", "MatrixLogarithm", "MatrixSquareRoot"),
