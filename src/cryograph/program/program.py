@@ -43,6 +43,11 @@ class Step:
     attrs: Mapping[str, Any] = field(default_factory=dict)
     bodies: Mapping[str, Program] = field(default_factory=dict)
 
+    @property
+    def origin(self) -> str:
+        """What the op is called in the document, where the step stands for another one (see `generators`)."""
+        return str(self.attrs.get("op", self.op)) if self.op.startswith("cryograph.") else self.op
+
 
 @dataclass(frozen=True, slots=True)
 class State:

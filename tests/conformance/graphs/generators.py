@@ -166,7 +166,7 @@ def old_poisson() -> Built:
     return [shape, rate], of_version(24, "RandomPoisson", 1, shape, rate, **said)
 
 
-@recipe([[[2, 3]], [[5, 7]], [[5, 3]], [[1, 1]], [[9, 1]], [[4, 4]]])
+@recipe([[[2, 3]], [[5, 7]], [[5, 3]], [[1, 1]], [[9, 1]], [[4, 4]], [[0, 2]], [[4, 7]]])
 def crops() -> Built:
     size = v1.placeholder(tf.int64, [2])
     picture = tf.reshape(tf.range(70), [5, 7, 2])

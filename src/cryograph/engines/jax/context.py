@@ -97,6 +97,8 @@ class Checks:
         self.code: Any = np.int32(0)
         self.messages: dict[str, int] = {}
         self.steps: list[str] = []
+        self.depth = 0
+        """How many traces lie around the present one, which may never be run."""
 
     def note(self, fails: Any, message: str) -> None:
         """A check of the step that is being traced."""
@@ -145,10 +147,12 @@ def apart(function: Callable[[], Any]) -> tuple[Any, Any]:
     if held is None:
         return function(), np.int32(0)
     before, held.code = held.code, np.int32(0)
+    held.depth += 1
     try:
         return function(), held.code
     finally:
         held.code = before
+        held.depth -= 1
 
 
 def join(code: Any) -> None:
@@ -159,12 +163,13 @@ def join(code: Any) -> None:
 
 
 def check(fails: Any, message: str) -> None:
-    """RunError where a condition is known to hold. A compiled program finds out whether it does while it runs, and the
-    error is raised behind the run."""
-    if is_known(fails):
-        if bool(np.any(known(fails))):
-            raise RunError(message)
-        return
+    """RunError where a condition is known to hold. A compiled program finds out whether it does while it runs, as it
+    does of a branch whether it is taken, and the error is raised behind the run."""
     held = _CHECKS.get()
+    if is_known(fails):
+        if not np.any(known(fails)):
+            return
+        if held is None or not held.depth:
+            raise RunError(message)
     if held is not None:
         held.note(fails, message)

@@ -72,6 +72,8 @@ def _push_back(ctx: JaxContext, handle: Any, tensor: Any, *, element_dtype: DTyp
             raise RunError(f"the list is full: it may have {held.limit} elements")
         items = ctx.xp.concatenate([held.items, tensor[None]])
         return replace(held, items=items, length=held.length + 1)
+    if held.limit >= 0:
+        check(held.length >= held.limit, f"the list is full: it may have {held.limit} elements")
     return replace(held, items=held.items.at[held.length].set(tensor), length=held.length + 1)
 
 
@@ -87,6 +89,7 @@ def _pop_back(ctx: JaxContext, handle: Any, element_shape: Any, *, element_dtype
         if not held.length:
             raise RunError("nothing can be taken from an empty list")
         return replace(held, items=held.items[:-1], length=held.length - 1), held.items[-1]
+    check(held.length <= 0, "nothing can be taken from an empty list")
     length = held.length - 1
     return replace(held, length=length), ctx.lax.dynamic_index_in_dim(held.items, length, 0, keepdims=False)
 
@@ -239,10 +242,10 @@ def _scatter(
 def _scatter_into(ctx: JaxContext, handle: Any, tensor: Any, indices: Any, *, element_dtype: DType) -> Any:
     held = _held(handle, element_dtype)
     count = held.size if isinstance(held, Rows) else len(held.items)
-    if is_known(indices):
-        count = max(count, int(known(indices).max(initial=-1)) + 1)
-        if isinstance(held, Rows):
-            held = _resized_rows(ctx, held, count)
+    places = known(indices, "the indices that say how long a list is")
+    count = max(count, int(places.max(initial=-1)) + 1)
+    if isinstance(held, Rows):
+        held = _resized_rows(ctx, held, count)
     return _scattered(ctx, held.dtype, held.shape, held, tensor, indices, count)
 
 

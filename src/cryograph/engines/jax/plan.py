@@ -17,6 +17,7 @@ from ...program.program import Program, Step
 from ..numpy.context import Context, Rule, parameters
 from ..numpy.rules import RULES as PLAIN
 from .context import JaxContext, NeedsValue, at_step, known
+from .hosted import ANEW
 from .random import DRAWING
 from .rows import Rows, is_list
 
@@ -50,7 +51,7 @@ def _taken(step: Step, rule: Rule) -> dict[str, Any]:
 
 
 def _differs_each_run(step: Step) -> bool:
-    return step.op in DRAWING and not step.attrs.get("seed") and not step.attrs.get("seed2")
+    return step.op in DRAWING | ANEW and not step.attrs.get("seed") and not step.attrs.get("seed2")
 
 
 class Plan:
@@ -157,7 +158,7 @@ def _arrays(made: Any) -> tuple[Any, ...]:
 
 
 def _where(step: Step) -> str:
-    return f"node {step.name!r} ({step.op})"
+    return f"node {step.name!r} ({step.origin})"
 
 
 def _shapes(inputs: Sequence[Any]) -> str:

@@ -52,11 +52,18 @@ def _of_words(ctx: JaxContext, seed: int, seed2: int) -> State:
     """The state of an op whose seeds are attributes; another one with each run when both are 0."""
     if seed or seed2:
         return State(ctx, U64(seed & 0xFFFFFFFFFFFFFFFF), U64(0), U64(seed2 & 0xFFFFFFFFFFFFFFFF))
+    low, high, key = words_of_run(ctx).astype(U64)
+    return State(ctx, key, low, high)
+
+
+def words_of_run(ctx: JaxContext) -> Any:
+    """The state of an op that has no seed, another one with each run: (3,) int64, the counter's halves and the key."""
     if ctx.seeds is None:
         raise RunError("numbers without a seed are drawn with each run only")
     place = int.from_bytes(ctx.step.name.encode()[-8:], "little")
     words = ctx.seeds.astype(U64)
-    return State(ctx, words[0] | words[1] << _SHIFT, U64(0), words[2] | words[3] << _SHIFT ^ U64(place))
+    high = words[2] | words[3] << _SHIFT ^ U64(place)
+    return ctx.xp.stack([ctx.xp.zeros_like(high), high, words[0] | words[1] << _SHIFT]).astype(np.int64)
 
 
 def _of_pair(ctx: JaxContext, seed: Any) -> State:
@@ -219,11 +226,17 @@ def _key_counter_algorithm(ctx: JaxContext, seed: Any) -> tuple[Any, Any, Any]:
 
 
 def _shuffle(ctx: JaxContext, value: Any, *, seed: int = 0, seed2: int = 0) -> Any:
+    if value.ndim == 0 or value.shape[0] < 2:
+        return value
+    return shuffled(_of_words(ctx, seed, seed2), value)
+
+
+def shuffled(state: State, value: Any) -> Any:
     """Each element changes places with a later one, or with itself (Fisher and Yates)."""
     if value.ndim == 0 or value.shape[0] < 2:
         return value
-    count, xp = value.shape[0], ctx.xp
-    words = _of_words(ctx, seed, seed2).some(-(-count // 4)).reshape(-1)
+    count, ctx, xp = value.shape[0], state.ctx, state.ctx.xp
+    words = state.some(-(-count // 4)).reshape(-1)
     others = xp.arange(count - 1) + words[: count - 1].astype(np.int64) % (count - np.arange(count - 1))
 
     def swap(order: Any, at: Any) -> tuple[Any, None]:
@@ -234,7 +247,7 @@ def _shuffle(ctx: JaxContext, value: Any, *, seed: int = 0, seed2: int = 0) -> A
     return xp.asarray(value)[order]
 
 
-def _choices(state: State, logits: Any, num_samples: Any, dtype: Any) -> Any:
+def choices(state: State, logits: Any, num_samples: Any, dtype: Any) -> Any:
     """For each row classes by their chances, which are given as logarithms."""
     ctx, count = state.ctx, int(known(num_samples))
     xp = ctx.xp
@@ -253,11 +266,11 @@ def _choices(state: State, logits: Any, num_samples: Any, dtype: Any) -> Any:
 
 
 def _multinomial(ctx: JaxContext, logits: Any, num_samples: Any, *, seed: int = 0, seed2: int = 0) -> Any:
-    return _choices(_of_words(ctx, seed, seed2), logits, num_samples, ctx.dtype)
+    return choices(_of_words(ctx, seed, seed2), logits, num_samples, ctx.dtype)
 
 
 def _stateless_multinomial(ctx: JaxContext, logits: Any, num_samples: Any, seed: Any) -> Any:
-    return _choices(_of_pair(ctx, seed), logits, num_samples, ctx.dtype)
+    return choices(_of_pair(ctx, seed), logits, num_samples, ctx.dtype)
 
 
 RULES: dict[str, Rule] = {

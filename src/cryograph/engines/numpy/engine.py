@@ -202,7 +202,7 @@ def _array_of(value: Any) -> Array:
 
 
 def _where(step: Step) -> str:
-    return f"node {step.name!r} ({step.op})"
+    return f"node {step.name!r} ({step.origin})"
 
 
 def _shapes(inputs: Sequence[Any]) -> str:
