@@ -91,8 +91,8 @@ def _learn(ctx: Context, counts: Array, *inputs: Array, op: str, said: Mapping[s
         state = Philox(key, low | high << 64)
     else:
         state = of_seeds(0, 0)
-    how = [said[name] for name in ("num_true", "num_sampled", "unique", "range_max")]
-    made = by_counts(counts, classes, *how, state)
+    how = {name: said[name] for name in ("num_true", "num_sampled", "unique", "range_max")}
+    made = by_counts(counts, classes, state=state, **how)
     after = learn(counts, classes, said["range_max"])
     return (after, *(_moved(each, _sampled(inputs, said)) for each in states), *made)
 
