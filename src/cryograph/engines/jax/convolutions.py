@@ -13,6 +13,7 @@ from ..numpy.context import Rule
 from ..numpy.convolutions import _last_shape, must_have, must_match
 from ..numpy.elementwise import given, wide
 from ..numpy.windows import FIRST, Windows, explicit_pairs, plan, spatial
+from . import spectral
 from .arrays import mirror_pad
 from .context import JaxContext, sizes
 from .pictures import resized_bilinear
@@ -47,6 +48,8 @@ def convolve(ctx: JaxContext, x: Any, filters: Any, windows: Windows, groups: in
     shape = (x.shape[0], *windows.out, filters.shape[-1])
     if not prod(shape) or not prod(filters.shape):
         return ctx.xp.zeros(shape, x.dtype)
+    if spectral.pays(ctx, x, filters.shape, windows):
+        return spectral.convolve(ctx, x, filters, windows)
     return ctx.lax.conv_general_dilated(
         x,
         filters,
