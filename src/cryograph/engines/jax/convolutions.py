@@ -1,4 +1,4 @@
-"""Convolutions and their gradients by `lax.conv_general_dilated`, with the channels last as the files have them."""
+"""Convolutions and their gradients, with the channels last."""
 
 from __future__ import annotations
 
@@ -13,16 +13,10 @@ from ..numpy.context import Rule
 from ..numpy.convolutions import _last_shape, must_have, must_match
 from ..numpy.elementwise import given, wide
 from ..numpy.windows import FIRST, Windows, explicit_pairs, plan, spatial
-from . import spectral
 from .arrays import mirror_pad
 from .context import JaxContext, sizes
 from .pictures import resized_bilinear
-
-LAYOUTS = {
-    1: ("NWC", "WIO", "NWC"),
-    2: ("NHWC", "HWIO", "NHWC"),
-    3: ("NDHWC", "DHWIO", "NDHWC"),
-}
+from .sliding import convolve, for_filters, for_input
 
 
 def last(ctx: JaxContext, x: Any, data_format: bytes) -> Any:
@@ -41,24 +35,6 @@ def _groups(shape: Sequence[int], channels: int) -> int:
     if inner * groups != channels or groups < 1 or outer % groups:
         raise RunError(f"filters of the shape {list(shape)} do not fit an input of {channels} channels")
     return groups
-
-
-def convolve(ctx: JaxContext, x: Any, filters: Any, windows: Windows, groups: int) -> Any:
-    """(N, *out, O) from x (N, *space, C) and filters (*sizes, C / groups, O)."""
-    shape = (x.shape[0], *windows.out, filters.shape[-1])
-    if not prod(shape) or not prod(filters.shape):
-        return ctx.xp.zeros(shape, x.dtype)
-    if spectral.pays(ctx, x, filters.shape, windows):
-        return spectral.convolve(ctx, x, filters, windows)
-    return ctx.lax.conv_general_dilated(
-        x,
-        filters,
-        windows.strides,
-        windows.pairs,
-        rhs_dilation=windows.dilations,
-        dimension_numbers=LAYOUTS[len(windows.sizes)],
-        feature_group_count=groups,
-    )
 
 
 def _windows(
@@ -151,26 +127,6 @@ def _depthwise(
     return given(ctx, as_format(ctx, made, data_format))
 
 
-def _for_input(
-    ctx: JaxContext, shape: Sequence[int], filters: Any, gradient: Any, windows: Windows, groups: int
-) -> Any:
-    """The gradient for the input: what a convolution's transpose gives."""
-    if not prod(gradient.shape) or not prod(filters.shape):
-        return ctx.xp.zeros(shape, gradient.dtype)
-    zeros = ctx.jax.ShapeDtypeStruct(tuple(shape), gradient.dtype)
-    turned = ctx.jax.linear_transpose(lambda x: convolve(ctx, x, filters, windows, groups), zeros)
-    return turned(gradient)[0]
-
-
-def _for_filters(ctx: JaxContext, x: Any, shape: Sequence[int], gradient: Any, windows: Windows, groups: int) -> Any:
-    """The gradient for the filters."""
-    if not prod(gradient.shape) or not prod(x.shape):
-        return ctx.xp.zeros(shape, gradient.dtype)
-    zeros = ctx.jax.ShapeDtypeStruct(tuple(shape), gradient.dtype)
-    turned = ctx.jax.linear_transpose(lambda filters: convolve(ctx, x, filters, windows, groups), zeros)
-    return turned(gradient)[0]
-
-
 def _backprop(
     ctx: JaxContext,
     input_sizes: Any,
@@ -193,7 +149,7 @@ def _backprop(
     groups = _groups(filters.shape, shape[-1])
     if shape[0] != gradient.shape[0]:
         raise RunError(f"a gradient of {gradient.shape[0]} items was given for an input of {list(shape)}")
-    return given(ctx, as_format(ctx, _for_input(ctx, shape, wide(filters), back, windows, groups), data_format))
+    return given(ctx, as_format(ctx, for_input(ctx, shape, wide(filters), back, windows, groups), data_format))
 
 
 def _backprop_v2(
@@ -261,7 +217,7 @@ def _filter_backprop(
     groups = _groups(shape, inside.shape[-1])
     if len(x) != len(gradient):
         raise RunError(f"a gradient of {len(gradient)} items was given for an input of {list(inside.shape)}")
-    return given(ctx, _for_filters(ctx, inside, shape, back, windows, groups))
+    return given(ctx, for_filters(ctx, inside, shape, back, windows, groups))
 
 
 def _filter_backprop_v2(
@@ -323,7 +279,7 @@ def _depthwise_backprop(
     windows = _windows(shape, filters.shape[:2], strides, padding, data_format, dilations, explicit_paddings)
     h, w, c, m = filters.shape
     must_match(back, windows, c * m)
-    made = _for_input(ctx, shape, wide(filters).reshape(h, w, 1, c * m), back, windows, c)
+    made = for_input(ctx, shape, wide(filters).reshape(h, w, 1, c * m), back, windows, c)
     return given(ctx, as_format(ctx, made, data_format))
 
 
@@ -348,7 +304,7 @@ def _depthwise_filter_backprop(
     windows = _windows(inside.shape, shape[:2], strides, padding, data_format, dilations, explicit_paddings)
     h, w, c, m = shape
     must_match(back, windows, c * m)
-    return given(ctx, _for_filters(ctx, inside, (h, w, 1, c * m), back, windows, c).reshape(shape))
+    return given(ctx, for_filters(ctx, inside, (h, w, 1, c * m), back, windows, c).reshape(shape))
 
 
 def _pad_conv(
