@@ -10,7 +10,7 @@ import pytest
 
 from cryograph.engines.jax import spectral
 from cryograph.engines.jax.context import JaxContext
-from cryograph.engines.jax.engine import Jax
+from cryograph.engines.jax.engine import Jax, Traced
 from cryograph.engines.numpy.engine import Numpy
 from cryograph.engines.numpy.windows import plan
 from tests.support.op_cases import Case, assert_answers, case, feeds_of, floats, program_of
@@ -50,6 +50,30 @@ def test_spectra_give_the_answers_of_sliding_filters(name: str, monkeypatch: pyt
         answers = Numpy().prepare(program_of(made))(feeds_of(made))
         assert_answers(made, Jax().prepare(program_of(made, answers))(feeds_of(made)), answers)
     assert chosen == [name] * 3
+
+
+ONE_CHANNEL: dict[str, tuple[str, tuple[int, ...], tuple[int, ...], list[int]]] = {
+    "a picture of one channel": ("Conv2D", (2, 7, 8, 1), (3, 4, 1, 5), [1, 2, 1, 1]),
+    "each channel by itself": ("DepthwiseConv2dNative", (2, 7, 6, 3), (3, 3, 3, 1), [1, 2, 2, 1]),
+    "two filters for each channel": ("DepthwiseConv2dNative", (2, 5, 6, 3), (2, 3, 3, 2), [1, 1, 1, 1]),
+    "groups": ("Conv2D", (2, 5, 6, 6), (3, 3, 2, 9), [1, 1, 1, 1]),
+}
+
+
+@pytest.mark.parametrize("name", ONE_CHANNEL)
+def test_derivatives_are_the_gradients_of_the_ops(name: str) -> None:
+    op, shape, sizes, strides = ONE_CHANNEL[name]
+    x, w, attrs = floats(*shape), floats(*sizes, seed=1), {"strides": strides, "padding": b"SAME"}
+    forward = case(op, x, w, **attrs)
+    traced = Traced(program_of(forward))
+    made, turned = jax.vjp(lambda *given: traced.call(given, traced.big, traced.seeds())[0], x, w)
+    back = floats(*made.shape, seed=2)
+    gradients = [
+        case(f"{op}BackpropInput", np.array(shape, np.int32), w, back, fixed=(0,), **attrs),
+        case(f"{op}BackpropFilter", x, np.array(sizes, np.int32), back, fixed=(1,), **attrs),
+    ]
+    for asked, found in zip([forward, *gradients], [made, *turned(back)], strict=True):
+        assert_answers(asked, [np.asarray(found)], Numpy().prepare(program_of(asked))(feeds_of(asked)))
 
 
 def pays(x: tuple[int, ...], sizes: tuple[int, ...], dtype: Any = np.float32, stride: int = 1, gap: int = 1) -> bool:

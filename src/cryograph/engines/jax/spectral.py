@@ -71,10 +71,10 @@ def convolve(ctx: JaxContext, x: Any, filters: Any, windows: Windows) -> Any:
     # XLA runs what does not depend on each other side by side, but only if there is much of it.
     half = lengths[0] // 2 + 1
     for part in np.array_split(np.arange(half), min(PARTS, half)):
-        a, b = (v.reshape(-1, count, inner) for v in _spectrum(ctx, pictures, part, places, lengths, -1))
-        c, d = (v.reshape(-1, inner, outer) for v in _spectrum(ctx, flat, part, taps, lengths, 1))
-        real, imaginary = (v.reshape(len(part), -1, count * outer) for v in (a @ c - b @ d, a @ d + b @ c))
-        rows.append(_rows(ctx, real, imaginary, out[1], lengths[1]))
+        a, b = (v.reshape(len(part), -1, count, inner) for v in _spectrum(ctx, pictures, part, places, lengths, -1))
+        c, d = (v.reshape(len(part), -1, inner, outer) for v in _spectrum(ctx, flat, part, taps, lengths, 1))
+        both = xp.concatenate([a @ c - b @ d, a @ d + b @ c], 1)
+        rows.append(_rows(ctx, both.reshape(len(part), -1, count * outer), out[1], lengths[1]))
     made = _picture(ctx, xp.concatenate(rows, 0), out[0], lengths[0])
     return xp.transpose(made.reshape(*windows.out, count, outer), (2, 0, 1, 3))
 
@@ -97,13 +97,11 @@ def _spectrum(
     return [(_each(ctx, np.concatenate(p, 1), held) @ held).reshape(-1, count) for p in parts]
 
 
-def _rows(ctx: JaxContext, real: Any, imaginary: Any, places: Any, length: int) -> Any:
-    """(rows of the spectrum, real and imaginary parts, W, R) of (rows of the spectrum, columns, R)."""
+def _rows(ctx: JaxContext, values: Any, places: Any, length: int) -> Any:
+    """(rows of the spectrum, real and imaginary parts, W, R) of (rows of the spectrum, both parts of columns, R)."""
     across = (_waves(places, np.arange(length), length, 1) / length).T
-    parts = (across.real, across.imag), (-across.imag, across.real)
-    pairs = zip(parts, (real, imaginary), strict=True)
-    made = sum(_each(ctx, np.concatenate(p, 0), values) @ values for p, values in pairs)
-    return made.reshape(len(real), 2, len(places), real.shape[-1])
+    both = np.block([[across.real, -across.imag], [across.imag, across.real]])
+    return (_each(ctx, both, values) @ values).reshape(len(values), 2, len(places), -1)
 
 
 def _picture(ctx: JaxContext, held: Any, places: Any, length: int) -> Any:
