@@ -156,9 +156,9 @@ def indices() -> Iterator[Case]:
         where = ivec((1,), (3,), *twice)
         yield case(op, floats(5, 2), where, floats(len(where), 2, seed=1), sizes="known")
     yield case("InvertPermutation", ivec(2, 0, 3, 1), sizes="known")
-    yield case("Unique", np.asarray([3, 1, 3, 2, 1], F))
+    yield case("Unique", ivec(3, 1, 3, 2, 1))
     yield case("Unique", ivec(3, 1, 3, 2, 1, dtype=L), out_idx=dtype_of("int64"))
-    yield case("UniqueWithCounts", np.asarray([3, 1, 3, 2, 1], F))
+    yield case("UniqueWithCounts", ivec(3, 1, 3, 2, 1))
     for lower, upper in ((0, 0), (1, -1), (-1, 0), (1, 2), (-1, -1)):
         yield case("MatrixBandPart", floats(2, 4, 5), L(lower), L(upper), fixed=(1, 2))
     yield case("UnsortedSegmentSum", floats(5, 3), ivec(1, 0, 3, 1, -1), N(4), fixed=(2,))

@@ -35,7 +35,8 @@ def intersections(boxes: Array) -> Overlap:
 def suppress(
     overlap: Overlap, scores: Array, limit: int, iou: float, threshold: float = -np.inf, sigma: float = 0.0
 ) -> tuple[list[int], list[float]]:
-    """Numbers and scores of the boxes that are kept. With `sigma` scores fall with overlap instead of being cut off."""
+    """Numbers and scores of the boxes that are kept. With `sigma` scores fall with overlap, however large that is, and
+    no box is cut off for it."""
     current = scores.astype(F)
     waiting = current > F(threshold)
     order = np.argsort(-current, kind="stable")
@@ -53,7 +54,7 @@ def suppress(
         shared = overlap(best, rivals)
         if sigma > 0:
             current[rivals] *= np.exp(F(-0.5 / sigma) * shared * shared)
-            waiting[rivals] = (current[rivals] > F(threshold)) & (shared <= F(iou))
+            waiting[rivals] = current[rivals] > F(threshold)
         else:
             waiting[rivals[shared > F(iou)]] = False
     return kept, kept_scores

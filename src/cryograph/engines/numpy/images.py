@@ -177,7 +177,7 @@ _KERNELS: dict[bytes, tuple[float, Callable[[Array], Array]]] = {
     b"lanczos3": (3.0, _lanczos(3.0)),
     b"lanczos5": (5.0, _lanczos(5.0)),
     b"gaussian": (1.5, _gaussian),
-    b"box": (0.5, lambda x: np.where(x < 0.5, 1.0, np.where(x == 0.5, 0.5, 0.0))),
+    b"box": (1.0, lambda x: np.where(x < 0.5, 1.0, np.where(x == 0.5, 0.5, 0.0))),
     b"triangle": (1.0, lambda x: np.maximum(1 - x, 0)),
     b"keyscubic": (2.0, _keys),
     b"mitchellcubic": (2.0, _mitchell),
@@ -189,14 +189,15 @@ def spans(kind: bytes, size_in: int, size_out: int, scale: float, shift: float, 
     if kind not in _KERNELS:
         raise RunError(f"the kernel {kind!r} is not one of {', '.join(k.decode() for k in _KERNELS)}")
     radius, kernel = _KERNELS[kind]
-    inverse = 1 / scale
-    wider = max(inverse, 1.0) if antialias else 1.0
-    sample = (np.arange(size_out) + 0.5) * inverse - inverse * shift
-    places = np.arange(size_in) + 0.5
-    weights = kernel(np.abs(places - sample[:, None]) / wider)
-    reach = radius * wider
-    start = np.clip(np.ceil(sample - reach - 0.5), 0, size_in - 1)[:, None]
-    stop = np.clip(np.floor(sample + reach - 0.5), 0, size_in - 1)[:, None]
+    # In float32, as TensorFlow: a pixel right on the edge of a kernel that is not 0 there is in or out by its rounding.
+    inverse = F(1 / scale)
+    wider = max(inverse, F(1)) if antialias else F(1)
+    sample = (np.arange(size_out, dtype=F) + F(0.5)) * inverse - inverse * F(shift)
+    places = np.arange(size_in, dtype=F) + F(0.5)
+    weights = kernel(np.abs((places - sample[:, None]) * (F(1) / wider)).astype(np.float64))
+    reach = F(radius) * wider
+    start = np.clip(np.ceil(sample - reach - F(0.5)), 0, size_in - 1)[:, None]
+    stop = np.clip(np.floor(sample + reach - F(0.5)), 0, size_in - 1)[:, None]
     index = np.arange(size_in)
     weights = np.where((index >= start) & (index <= stop), weights, 0)
     sums = weights.sum(1, keepdims=True)

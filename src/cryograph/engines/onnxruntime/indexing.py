@@ -148,19 +148,18 @@ def invert_permutation(g: Builder, step: Step, x: Value) -> Value:
     return g.op("ScatterElements", places, g.int64(x), places, axis=0, shape=x.shape)
 
 
-def unique(g: Builder, step: Step, x: Value, *, out_idx: DType = INT32) -> list[Value | None]:
-    """In the order of first appearance."""
-    found = g.ops(
-        "Unique", x, dtypes=[x.dtype, INT64, INT64, INT64], shapes=[(None,), (None,), x.shape, (None,)], sorted=0
-    )
-    return [found[0], g.cast(found[2], out_idx)]
-
-
 def unique_with_counts(g: Builder, step: Step, x: Value, *, out_idx: DType = INT32) -> list[Value | None]:
+    """In the order of first appearance."""
+    if x.dtype.is_floating:
+        raise Refusal("ONNX Runtime loses numbers beside a NaN")
     found = g.ops(
         "Unique", x, dtypes=[x.dtype, INT64, INT64, INT64], shapes=[(None,), (None,), x.shape, (None,)], sorted=0
     )
     return [found[0], g.cast(found[2], out_idx), g.cast(found[3], out_idx)]
+
+
+def unique(g: Builder, step: Step, x: Value, *, out_idx: DType = INT32) -> list[Value | None]:
+    return unique_with_counts(g, step, x, out_idx=out_idx)[:2]
 
 
 def matrix_band_part(g: Builder, step: Step, x: Value, lower: Value, upper: Value) -> Value:

@@ -46,7 +46,12 @@ def reduced(g: Builder, op: str, x: Value, axes: Value, keep: bool) -> Value:
 def _reduce(g: Builder, op: str, x: Value, axes: list[int], shape: Shape, keep: bool) -> Value:
     if x.shape is not None and 0 in x.shape and op in ("ReduceMax", "ReduceMin", "ReduceMean", "ReduceProd"):
         return _of_nothing(g, op, x, shape)
-    return g.op(op, x, g.ints(axes), keepdims=int(keep), shape=shape)
+    made = g.op(op, x, g.ints(axes), keepdims=int(keep), shape=shape)
+    if op != "ReduceMean" or (x.shape is not None and all(x.shape[axis] for axis in axes)):
+        return made
+    # The runtime has 0 for the mean of nothing: zero divided by the number of elements is NaN there, and 0 elsewhere.
+    count = g.op("ReduceProd", g.sizes(x, axes), g.ints([0]), dtype=INT64, keepdims=0, shape=())
+    return g.op("Add", made, g.op("Div", g.like(0, x), g.cast(count, x.dtype), shape=()), shape=shape)
 
 
 def _of_nothing(g: Builder, op: str, x: Value, shape: Shape) -> Value:

@@ -110,8 +110,11 @@ class Window:
         return attrs
 
     def pool_attrs(self, x: Value, kernel: Sequence[int]) -> dict[str, Any]:
-        """The same for a pool; Refusal where a window could lie in the padding, as ONNX has no such pools."""
+        """The same for a pool; Refusal where a window could lie in the padding, as ONNX has no such pools, and where
+        windows leave gaps: the runtime then works out a padding below 0."""
         attrs = self.attrs(x, kernel)
+        if "auto_pad" in attrs and any(s > k for s, k in zip(self.strides, kernel, strict=True)):
+            raise Refusal("SAME pools with gaps between their windows need known spatial sizes")
         if any(pad >= kernel[i % self.layout.n] for i, pad in enumerate(attrs.get("pads", [0] * 2 * self.layout.n))):
             raise Refusal("padding as wide as the window has no form in ONNX")
         return attrs
