@@ -81,7 +81,6 @@ AREAS: dict[str, tuple[str, tuple[str, ...]]] = {
         "Gradients and optimizers",
         (
             *(
-                "filter_grads",
                 "image_grads",
                 "norm_grads",
                 "pool_grads",

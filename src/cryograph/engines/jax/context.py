@@ -48,6 +48,10 @@ class JaxContext(Context):
         held = self.output_dtypes[output].numpy
         return np.dtype(object) if held is None else held
 
+    def sizes(self, x: Any) -> tuple[int, ...]:
+        """The numbers of an array, which must be known."""
+        return sizes(x)
+
     def body(self, name: str) -> Program:
         """One of the step's bodies."""
         return self.step.bodies[name]

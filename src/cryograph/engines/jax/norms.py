@@ -9,8 +9,8 @@ import numpy as np
 from ...base.errors import RunError
 from ..numpy.context import Rule
 from ..numpy.elementwise import given, wide
+from ..numpy.windows import as_format, channels_last
 from .context import JaxContext
-from .convolutions import as_format, last
 
 F = np.float32
 
@@ -31,7 +31,7 @@ def _fused(
     """Normalises; in training by the batch's own mean and variance, whose averages are the second and third output
     (there with the unbiased variance)."""
     xp = ctx.xp
-    inside = last(ctx, wide(x), data_format)
+    inside = channels_last(wide(x), data_format)
     axis = tuple(range(inside.ndim - 1))
     if is_training:
         count = inside.size // max(1, inside.shape[-1])
@@ -50,7 +50,7 @@ def _fused(
     made = (inside - used_mean) * factor_of_x + offset
     vectors = [out_mean, out_variance, used_mean, used_variance, np.zeros((0,), F)]
     return (
-        given(ctx, as_format(ctx, made, data_format)),
+        given(ctx, as_format(made, data_format)),
         *(v.astype(F) for v in vectors[: len(ctx.output_dtypes) - 1]),
     )
 
@@ -103,7 +103,7 @@ def _fused_grad(
     if gradient.shape != x.shape:
         raise RunError(f"a gradient of {list(gradient.shape)} was given for an input of {list(x.shape)}")
     xp = ctx.xp
-    back, inside = last(ctx, wide(gradient), data_format), last(ctx, wide(x), data_format)
+    back, inside = channels_last(wide(gradient), data_format), channels_last(wide(x), data_format)
     axis = tuple(range(inside.ndim - 1))
     deviation = 1 / xp.sqrt(variance + F(epsilon))
     centred = inside - mean
@@ -116,7 +116,7 @@ def _fused_grad(
     else:
         x_grad = back * (deviation * scale)
     nothing = np.zeros(0, F)
-    return given(ctx, as_format(ctx, x_grad, data_format)), scale_grad, offset_grad, nothing, nothing
+    return given(ctx, as_format(x_grad, data_format)), scale_grad, offset_grad, nothing, nothing
 
 
 def _global_grad(

@@ -13,9 +13,8 @@ from ..numpy.context import Rule
 from ..numpy.elementwise import given, wide
 from ..numpy.pool_grads import CLOSE, _must_be
 from ..numpy.reductions import finite_limits
-from ..numpy.windows import FIRST, Windows, explicit_pairs, padded, place, plan, spatial
+from ..numpy.windows import FIRST, Windows, as_format, channels_last, explicit_pairs, padded, place, plan, spatial
 from .context import JaxContext, check, sizes
-from .convolutions import as_format, last
 
 
 def _planned(
@@ -54,13 +53,13 @@ def _max(
     ctx: JaxContext, x: Any, ksize: Sequence[int], strides: Sequence[int], padding: bytes, data_format: bytes,
     explicit: list[int] | None = None,
 ) -> Any:  # fmt: skip
-    inside = last(ctx, wide(x), data_format)
+    inside = channels_last(wide(x), data_format)
     channels = 1 if data_format in FIRST else -1
     if ksize[channels] != 1:
-        return given(ctx, as_format(ctx, _over_channels(inside, ksize, strides, channels), data_format))
+        return given(ctx, as_format(_over_channels(inside, ksize, strides, channels), data_format))
     windows = _planned(inside.shape, ksize, strides, padding, data_format, explicit)
     made = _reduced(ctx, inside, ctx.lax.max, _least(inside.dtype), windows)
-    return given(ctx, as_format(ctx, made, data_format))
+    return given(ctx, as_format(made, data_format))
 
 
 def _over_channels(inside: Any, ksize: Sequence[int], strides: Sequence[int], channels: int) -> Any:
@@ -81,10 +80,10 @@ def _average(
     ctx: JaxContext, x: Any, ksize: Sequence[int], strides: Sequence[int], padding: bytes, data_format: bytes
 ) -> Any:
     """The mean of what of a window lies inside of the array."""
-    inside = last(ctx, wide(x), data_format)
+    inside = channels_last(wide(x), data_format)
     windows = _planned(inside.shape, ksize, strides, padding, data_format)
     sums = _reduced(ctx, inside, ctx.lax.add, 0, windows)
-    return given(ctx, as_format(ctx, sums / _counts(inside.shape, windows, sums.dtype), data_format))
+    return given(ctx, as_format(sums / _counts(inside.shape, windows, sums.dtype), data_format))
 
 
 def _max_pool(
@@ -185,11 +184,11 @@ def _max_grad(
     data_format: bytes = b"NHWC",
 ) -> Any:
     """Each gradient goes to the place that its window took, the first of the largest."""
-    inside, back = last(ctx, wide(x), data_format), last(ctx, wide(gradient), data_format)
+    inside, back = channels_last(wide(x), data_format), channels_last(wide(gradient), data_format)
     _must_be(4, inside, back, y)
     windows = _planned(inside.shape, ksize, strides, padding, data_format, explicit_paddings)
     pool = _Pool(ctx, inside.shape, windows)
-    pool.must_match(back, last(ctx, y, data_format))
+    pool.must_match(back, channels_last(y, data_format))
     if not back.size:
         return ctx.xp.zeros(x.shape, ctx.dtype)
     xp = ctx.xp
@@ -199,7 +198,7 @@ def _max_grad(
         chosen, best = xp.where(better, np.int32(number), chosen), xp.where(better, value, best)
     count = prod(windows.sizes)
     parts = (xp.where(chosen == number, back, xp.zeros((), back.dtype)) for number in range(count))
-    return given(ctx, as_format(ctx, pool.spread(parts), data_format))
+    return given(ctx, as_format(pool.spread(parts), data_format))
 
 
 def _max_grad_v2(
@@ -225,7 +224,7 @@ def _picked(
 ) -> Any:
     """The gradient at the first place of each window that holds what the pool gave, 0 where none does."""
     _must_be(rank, x, y, gradient)
-    inside, out, back = (last(ctx, array, data_format) for array in (x, y, gradient))
+    inside, out, back = (channels_last(array, data_format) for array in (x, y, gradient))
     if back.shape != inside.shape:
         raise RunError(f"a gradient of {list(back.shape)} was given for an input of {list(inside.shape)}")
     pool = _Pool(ctx, inside.shape, _planned(inside.shape, ksize, strides, padding, data_format))
@@ -235,7 +234,7 @@ def _picked(
         hit = within & (value == out) & ~found
         made = ctx.xp.where(hit, part, made)
         found = found | hit
-    return given(ctx, as_format(ctx, made, data_format))
+    return given(ctx, as_format(made, data_format))
 
 
 def _max_grad_grad(
@@ -265,7 +264,7 @@ def _max_grad_3d(
 ) -> Any:  # fmt: skip
     """Unlike in pictures, every place that holds the largest gets the whole gradient."""
     _must_be(5, x, y, gradient)
-    inside, out, back = (last(ctx, wide(array), data_format) for array in (x, y, gradient))
+    inside, out, back = (channels_last(wide(array), data_format) for array in (x, y, gradient))
     pool = _Pool(ctx, inside.shape, _planned(inside.shape, ksize, strides, padding, data_format))
     pool.must_match(out, back)
     if not back.size:
@@ -274,7 +273,7 @@ def _max_grad_3d(
         ctx.xp.where(within & (ctx.xp.abs(value - out) < CLOSE), back, ctx.xp.zeros((), back.dtype))
         for _, within, value in pool.elements(inside)
     )
-    return given(ctx, as_format(ctx, pool.spread(parts), data_format))
+    return given(ctx, as_format(pool.spread(parts), data_format))
 
 
 def _average_grad(
@@ -287,14 +286,14 @@ def _average_grad(
     turned = (shape[0], *shape[2:], shape[1]) if data_format in FIRST else shape
     windows = _planned(turned, ksize, strides, padding, data_format)
     pool = _Pool(ctx, turned, windows)
-    back = last(ctx, wide(gradient), data_format)
+    back = channels_last(wide(gradient), data_format)
     pool.must_match(back)
     if not back.size:
         return ctx.xp.zeros(shape, ctx.dtype)
     part = back * (1 / _counts(turned, windows, back.dtype)).astype(back.dtype)
     zeros = ctx.jax.ShapeDtypeStruct(turned, back.dtype)
     made = ctx.jax.linear_transpose(lambda x: _reduced(ctx, x, ctx.lax.add, 0, windows), zeros)(part)[0]
-    return given(ctx, as_format(ctx, made, data_format))
+    return given(ctx, as_format(made, data_format))
 
 
 def _average_grad_3d(

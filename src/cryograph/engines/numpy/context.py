@@ -34,6 +34,10 @@ class Context:
         held = self.output_dtypes[0].numpy
         return np.dtype(object) if held is None else held
 
+    def sizes(self, x: Any) -> tuple[int, ...]:
+        """The numbers of an array of any shape, which say how large something is."""
+        return tuple(int(n) for n in x.reshape(-1))
+
 
 Rule = Callable[..., Any]
 """`rule(ctx, *inputs, **attributes)`: one array, or a tuple of them. Its keyword-only parameters are exactly the

@@ -1,4 +1,4 @@
-"""Convolutions of any number of dimensions, plain, grouped, by channel and transposed.
+"""Convolutions of any number of dimensions, plain, grouped, by channel and transposed, and their gradients.
 
 A plain one lays out blocks of windows and multiplies each by the filters as one product of matrices.
 """
@@ -10,14 +10,12 @@ from math import prod
 
 import numpy as np
 
-from ...base.errors import RunError
 from ...base.tensors import Array
-from .arrays import sizes_of
 from .context import Context, Rule
-from .elementwise import given, wide
+from .convolution_forms import Convolutions, groups_of
 from .images import resize_bilinear
 from .slices import mirrored, pairs_of
-from .windows import FIRST, Windows, as_format, channels_last, explicit_pairs, padded, place, plan, spatial, view
+from .windows import Windows, padded, place, view
 
 _CACHED = 1 << 15
 """Elements of a sum that is built up step by step: they stay in the processor's cache."""
@@ -28,17 +26,15 @@ BLOCK = 1 << 20
 
 def convolve(x: Array, filters: Array, windows: Windows) -> Array:
     """(N, *out, O) from x (N, *space, C) and filters (*sizes, C / groups, O)."""
-    inner, outer = filters.shape[-2:]
-    groups = x.shape[-1] // inner if inner else 1
-    if inner * groups != x.shape[-1] or groups < 1 or outer % groups:
-        raise RunError(f"filters of the shape {list(filters.shape)} do not fit an input of {x.shape[-1]} channels")
+    groups = groups_of(filters.shape, x.shape)
     around = padded(x, windows.pairs)
     if groups == 1:
         return _product(around, filters, windows)
-    each = outer // groups
+    if filters.shape[-2] == 1:
+        return _by_channel(around, filters, windows)
     parts = [
-        _product(around[..., g * inner : (g + 1) * inner], filters[..., g * each : (g + 1) * each], windows)
-        for g in range(groups)
+        _product(a, b, windows)
+        for a, b in zip(np.split(around, groups, -1), np.split(filters, groups, -1), strict=True)
     ]
     return np.concatenate(parts, -1)
 
@@ -60,269 +56,80 @@ def _product(x: Array, filters: Array, windows: Windows) -> Array:
     return made
 
 
-def _conv(
-    ctx: Context,
-    x: Array,
-    filters: Array,
-    *,
-    strides: list[int],
-    padding: bytes,
-    data_format: bytes = b"NHWC",
-    dilations: list[int],
-    explicit_paddings: list[int] | None = None,
-) -> Array:
-    rank = filters.ndim - 2
-    must_have(x, rank + 2)
-    last = channels_last(wide(x), data_format)
-    steps, gaps = spatial(strides, data_format, rank), spatial(dilations, data_format, rank)
-    pairs = explicit_pairs(explicit_paddings, data_format, rank)
-    windows = plan(last.shape[1:-1], filters.shape[:-2], steps, padding, gaps, pairs)
-    return given(ctx, as_format(convolve(last, wide(filters), windows), data_format))
-
-
-def must_have(x: Array, rank: int) -> None:
-    if x.ndim != rank:
-        raise RunError(f"a tensor of {x.ndim} dimensions was given where {rank} are taken")
-
-
-def _conv3d(
-    ctx: Context,
-    x: Array,
-    filters: Array,
-    *,
-    strides: list[int],
-    padding: bytes,
-    data_format: bytes = b"NDHWC",
-    dilations: list[int],
-) -> Array:
-    return _conv(ctx, x, filters, strides=strides, padding=padding, data_format=data_format, dilations=dilations)
-
-
-def _conv_any(
-    ctx: Context,
-    x: Array,
-    filters: Array,
-    *,
-    strides: list[int],
-    padding: bytes,
-    explicit_paddings: list[int] | None = None,
-    data_format: bytes = b"CHANNELS_LAST",
-    dilations: list[int],
-    batch_dims: int = 1,
-    groups: int = 1,
-) -> Array:
-    """Of two or three dimensions, with several batch dimensions. `groups` follows from the shapes."""
-    lead = x.shape[:batch_dims]
-    flat = x.reshape(prod(lead), *x.shape[batch_dims:])
-    made = _conv(
-        ctx, flat, filters, strides=strides, padding=padding, data_format=data_format, dilations=dilations,
-        explicit_paddings=explicit_paddings,
-    )  # fmt: skip
-    return made.reshape(*lead, *made.shape[1:])
-
-
-def _by_channel(
-    shape: Sequence[int],
-    filters: Array,
-    strides: list[int],
-    padding: bytes,
-    data_format: bytes,
-    dilations: list[int],
-    explicit: list[int] | None,
-) -> Windows:
-    steps, gaps = spatial(strides, data_format, 2), spatial(dilations, data_format, 2)
-    return plan(shape[1:-1], filters.shape[:2], steps, padding, gaps, explicit_pairs(explicit, data_format, 2))
-
-
-def _depthwise(
-    ctx: Context,
-    x: Array,
-    filters: Array,
-    *,
-    strides: list[int],
-    padding: bytes,
-    data_format: bytes = b"NHWC",
-    dilations: list[int],
-    explicit_paddings: list[int] | None = None,
-) -> Array:
-    """Each channel with its own filters (H, W, C, M): output channel c * M + m."""
-    must_have(x, 4)
-    last = channels_last(wide(x), data_format)
-    windows = _by_channel(last.shape, filters, strides, padding, data_format, dilations, explicit_paddings)
-    if filters.ndim != 4 or filters.shape[2] != last.shape[-1]:
-        raise RunError(f"filters of the shape {list(filters.shape)} do not fit {last.shape[-1]} channels")
-    weights = wide(filters)
-    laid = view(np.ascontiguousarray(padded(last, windows.pairs)), windows)
-    if filters.shape[3] == 1:
-        made = _weighted(laid, weights[..., 0])
-    else:
-        made = np.einsum("nhwijc,ijcm->nhwcm", laid, weights).reshape(*laid.shape[:3], -1)
-    return given(ctx, as_format(made, data_format))
+def _by_channel(x: Array, filters: Array, windows: Windows) -> Array:
+    """Of filters (*sizes, 1, O) that see one channel each."""
+    laid = view(np.ascontiguousarray(x), windows)
+    weights = filters.reshape(*windows.sizes, x.shape[-1], filters.shape[-1] // x.shape[-1])
+    if weights.shape[-1] == 1:
+        return _weighted(laid, weights[..., 0])
+    rank = len(windows.sizes)
+    out, sizes = list(range(1, rank + 1)), list(range(rank + 1, 2 * rank + 1))
+    c, m = 2 * rank + 1, 2 * rank + 2
+    made = np.einsum(laid, [0, *out, *sizes, c], weights, [*sizes, c, m], [0, *out, c, m])
+    return np.asarray(made.reshape(*made.shape[:-2], filters.shape[-1]))
 
 
 def _weighted(laid: Array, weights: Array) -> Array:
-    """Windows (N, H, W, I, J, C) times weights (I, J, C), summed over each window, a few rows at a time: what is summed
-    stays in the processor's cache."""
-    made = np.zeros((*laid.shape[:3], laid.shape[-1]), laid.dtype)
+    """Windows (N, *out, *sizes, C) times weights (*sizes, C), summed over each window, a few rows at a time: what is
+    summed stays in the processor's cache."""
+    rank = weights.ndim - 1
+    made = np.zeros((*laid.shape[: 1 + rank], laid.shape[-1]), laid.dtype)
     rows = max(1, _CACHED // max(1, made[:, :1].size))
     for start in range(0, made.shape[1], rows):
         block = made[:, start : start + rows]
         product = np.empty_like(block)
-        for i, j in np.ndindex(*weights.shape[:2]):
-            np.multiply(laid[:, start : start + rows, :, i, j], weights[i, j], out=product)
+        for at in np.ndindex(*weights.shape[:-1]):
+            seen = (slice(None), slice(start, start + rows), *[slice(None)] * (rank - 1), *at)
+            np.multiply(laid[seen], weights[at], out=product)
             block += product
     return made
 
 
-def _depthwise_backprop(
-    ctx: Context,
-    sizes: Array,
-    filters: Array,
-    gradient: Array,
-    *,
-    strides: list[int],
-    padding: bytes,
-    data_format: bytes = b"NHWC",
-    dilations: list[int],
-    explicit_paddings: list[int] | None = None,
+def _for_input(
+    ctx: Context, shape: Sequence[int], filters: Array, gradient: Array, windows: Windows, groups: int
 ) -> Array:
-    """The gradient of a convolution by channel for its input."""
-    shape = _last_shape(sizes_of(sizes), data_format, 2, gradient, filters.shape[2])
-    last = channels_last(wide(gradient), data_format)
-    windows = _by_channel(shape, filters, strides, padding, data_format, dilations, explicit_paddings)
-    must_match(last, windows, filters.shape[2] * filters.shape[3])
-    weights = wide(filters)
-    split = last.reshape(*last.shape[:-1], *filters.shape[2:])
-    made = np.zeros((shape[0], *(n + a + b for n, (a, b) in zip(shape[1:-1], windows.pairs, strict=True)), shape[-1]),
-                    last.dtype)  # fmt: skip
-    for at in np.ndindex(*windows.sizes):
-        made[place(windows, at)] += np.einsum("nhwcm,cm->nhwc", split, weights[at])
-    return given(ctx, as_format(_unpadded(made, windows, shape), data_format))
-
-
-def _last_shape(
-    sizes: tuple[int, ...], data_format: bytes, rank: int, gradient: Array, channels: int
-) -> tuple[int, ...]:
-    """The shape of a convolution's input, channels last, from all its sizes or the spatial ones."""
-    if len(sizes) == rank:
-        return (gradient.shape[0], *sizes, channels)
-    if len(sizes) != rank + 2:
-        raise RunError(f"{list(sizes)} are not the sizes of an input of {rank + 2} dimensions")
-    return (sizes[0], *sizes[2:], sizes[1]) if data_format in FIRST else sizes
-
-
-def must_match(gradient: Array, windows: Windows, channels: int) -> None:
-    if gradient.shape[1:] != (*windows.out, channels):
-        raise RunError(
-            f"a gradient of {list(gradient.shape[1:])} (channels last) was given; "
-            f"the convolution gives {[*windows.out, channels]}"
-        )
-
-
-def _unpadded(x: Array, windows: Windows, shape: Sequence[int]) -> Array:
-    inside = (slice(a, a + n) for n, (a, _) in zip(shape[1:-1], windows.pairs, strict=True))
-    return x[(slice(None), *inside)]
-
-
-def conv_backprop(
-    ctx: Context,
-    sizes: Array,
-    filters: Array,
-    gradient: Array,
-    *,
-    strides: list[int],
-    padding: bytes,
-    data_format: bytes = b"NHWC",
-    dilations: list[int],
-    explicit_paddings: list[int] | None = None,
-) -> Array:
-    """The gradient of a convolution for its input, which is what a transposed convolution gives."""
-    rank = filters.ndim - 2
-    must_have(gradient, rank + 2)
-    shape = _last_shape(sizes_of(sizes), data_format, rank, gradient, filters.shape[-2])
-    steps, gaps = spatial(strides, data_format, rank), spatial(dilations, data_format, rank)
-    pairs = explicit_pairs(explicit_paddings, data_format, rank)
-    windows = plan(shape[1:-1], filters.shape[:-2], steps, padding, gaps, pairs)
-    last = np.ascontiguousarray(channels_last(wide(gradient), data_format))
-    must_match(last, windows, filters.shape[-1])
-    inner, outer = filters.shape[-2:]
-    groups = shape[-1] // inner if inner else 1
-    if inner * groups != shape[-1] or groups < 1 or outer % groups or shape[0] != gradient.shape[0]:
-        raise RunError(f"filters of the shape {list(filters.shape)} do not fit an input of {list(shape)}")
-    made = np.zeros((shape[0], *(n + a + b for n, (a, b) in zip(shape[1:-1], windows.pairs, strict=True)), shape[-1]),
-                    last.dtype)  # fmt: skip
-    weights, each = wide(filters), outer // groups
+    """Each element of the filters gives its part to the places that it saw."""
+    sizes = (n + a + b for n, (a, b) in zip(shape[1:-1], windows.pairs, strict=True))
+    made = np.zeros((shape[0], *sizes, shape[-1]), gradient.dtype)
+    back, weights = (np.split(np.ascontiguousarray(v), groups, -1) for v in (gradient, filters))
+    inner = filters.shape[-2]
+    split = gradient.reshape(*gradient.shape[:-1], groups, gradient.shape[-1] // groups)
     for at in np.ndindex(*windows.sizes):
         target = made[place(windows, at)]
+        if inner == 1 and groups > 1:
+            target += np.einsum("...cm,cm->...c", split, filters[at].reshape(groups, -1))
+            continue
         for g in range(groups):
-            part = last[..., g * each : (g + 1) * each] @ weights[at][:, g * each : (g + 1) * each].T
-            target[..., g * inner : (g + 1) * inner] += part
-    return given(ctx, as_format(_unpadded(made, windows, shape), data_format))
+            target[..., g * inner : (g + 1) * inner] += back[g] @ weights[g][at].T
+    inside = (slice(a, a + n) for n, (a, _) in zip(shape[1:-1], windows.pairs, strict=True))
+    return made[(slice(None), *inside)]
 
 
-def _conv3d_backprop(
-    ctx: Context,
-    sizes: Array,
-    filters: Array,
-    gradient: Array,
-    *,
-    strides: list[int],
-    padding: bytes,
-    data_format: bytes = b"NDHWC",
-    dilations: list[int],
-) -> Array:
-    return conv_backprop(
-        ctx, sizes, filters, gradient, strides=strides, padding=padding, data_format=data_format, dilations=dilations
-    )
+def _for_filters(ctx: Context, x: Array, shape: Sequence[int], gradient: Array, windows: Windows, groups: int) -> Array:
+    """What each element of the filters was multiplied with, times the gradient there."""
+    around, inner = padded(x, windows.pairs), shape[-2]
+    back = np.ascontiguousarray(gradient).reshape(*gradient.shape[:-1], groups, shape[-1] // groups)
+    flat, lead = back.reshape(-1, groups, back.shape[-1]), list(range(2, x.ndim + 1))
+    made = np.zeros(shape, x.dtype)
+    for at in np.ndindex(*windows.sizes):
+        met = around[place(windows, at)]
+        if inner == 1 and groups > 1:
+            made[at] = np.einsum(met, [*lead, 0], back, [*lead, 0, 1], [0, 1]).reshape(1, -1)
+            continue
+        split = met.reshape(-1, groups, inner)
+        made[at] = np.einsum("ngi,ngo->igo", split, flat, optimize=True).reshape(inner, -1)
+    return made
 
 
-def _conv3d_backprop_v1(
-    ctx: Context, x: Array, filters: Array, gradient: Array, *, strides: list[int], padding: bytes, dilations: list[int]
-) -> Array:
-    """The first version is given the input itself, of which only the shape matters."""
-    sizes = np.array(x.shape)
-    return _conv3d_backprop(ctx, sizes, filters, gradient, strides=strides, padding=padding, dilations=dilations)
-
-
-def _mirror_padded(x: Array, paddings: Array, mode: bytes) -> Array:
+def _mirrored(ctx: Context, x: Array, paddings: Array, mode: bytes) -> Array:
     places = [mirrored(n, a, b, mode) for n, (a, b) in zip(x.shape, pairs_of(paddings, x.ndim), strict=True)]
     return np.asarray(x[np.ix_(*places)])
 
 
-def _pad_conv(
-    ctx: Context, x: Array, paddings: Array, filters: Array, *, mode: bytes, strides: list[int], padding: bytes
-) -> Array:
-    must_have(x, 4)
-    made = _mirror_padded(x, paddings, mode)
-    return _conv(ctx, made, filters, strides=strides, padding=padding, dilations=[])
-
-
-def _resize_pad_conv(
-    ctx: Context,
-    x: Array,
-    size: Array,
-    paddings: Array,
-    filters: Array,
-    *,
-    resize_align_corners: bool = False,
-    mode: bytes,
-    strides: list[int],
-    padding: bytes,
-) -> Array:
-    must_have(x, 4)
-    made = _mirror_padded(resize_bilinear(x, size, resize_align_corners, False), paddings, mode)
-    return _conv(ctx, made, filters, strides=strides, padding=padding, dilations=[])
-
-
-RULES: dict[str, Rule] = {
-    "Conv": _conv_any,
-    "Conv2D": _conv,
-    "Conv2DBackpropInput": conv_backprop,
-    "Conv3D": _conv3d,
-    "Conv3DBackpropInput": _conv3d_backprop_v1,
-    "Conv3DBackpropInputV2": _conv3d_backprop,
-    "DepthwiseConv2dNative": _depthwise,
-    "DepthwiseConv2dNativeBackpropInput": _depthwise_backprop,
-    "FusedPadConv2D": _pad_conv,
-    "FusedResizeAndPadConv2D": _resize_pad_conv,
-}
+RULES: dict[str, Rule] = Convolutions(
+    convolve=lambda ctx, x, filters, windows, groups: convolve(x, filters, windows),
+    for_input=_for_input,
+    for_filters=_for_filters,
+    mirrored=_mirrored,
+    resized=lambda ctx, x, size, align_corners: resize_bilinear(x, size, align_corners, False),
+).rules()

@@ -75,7 +75,7 @@ def _finished(
     last = channels_last(wide(made), data_format)
     turned = [channels_last(part, data_format) if part.ndim == made.ndim else part for part in args]
     found = _tail(last, turned, fused_ops, *numbers)
-    return as_format(found, data_format).astype(ctx.dtype, copy=False)
+    return np.asarray(as_format(found, data_format).astype(ctx.dtype, copy=False))
 
 
 def _conv(

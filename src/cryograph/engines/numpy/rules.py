@@ -46,7 +46,6 @@ FAMILIES: tuple[str, ...] = (
     "factorings",
     "fake_quantisation",
     "file_names",
-    "filter_grads",
     "fractional_pools",
     "fused",
     "fused_quantised",

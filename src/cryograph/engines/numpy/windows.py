@@ -20,14 +20,14 @@ FIRST = frozenset({b"NCHW", b"NCDHW", b"NCW", b"CHANNELS_FIRST"})
 """Data formats with the channels first."""
 
 
-def channels_last(x: Array, data_format: bytes) -> Array:
-    """A view with the channels last."""
-    return np.moveaxis(x, 1, -1) if data_format in FIRST else x
+def channels_last(x: Any, data_format: bytes) -> Any:
+    """An array of any namespace with the channels last, as a view where it can be one."""
+    return x.transpose(0, *range(2, x.ndim), 1) if data_format in FIRST else x
 
 
-def as_format(x: Array, data_format: bytes) -> Array:
+def as_format(x: Any, data_format: bytes) -> Any:
     """A channels-last array in the op's own order."""
-    return np.moveaxis(x, -1, 1) if data_format in FIRST else x
+    return x.transpose(0, x.ndim - 1, *range(1, x.ndim - 1)) if data_format in FIRST else x
 
 
 def spatial(values: Sequence[int], data_format: bytes, rank: int) -> list[int]:
