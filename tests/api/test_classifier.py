@@ -14,7 +14,7 @@ from PIL import Image
 import cryograph as cg
 from cryograph.api.model import Model
 from cryograph.api.pictures import encoded_of, picture_files, pixels_of
-from cryograph.base.dtypes import BOOL, FLOAT32, INT32, STRING, UINT8
+from cryograph.base.dtypes import BOOL, FLOAT32, INT32, STRING, UINT8, dtype_of
 from cryograph.base.errors import FileError, FormatError, GraphError, InputError
 from cryograph.base.files import MemoryFile
 from cryograph.graph.document import Signature, TensorSpec
@@ -163,6 +163,36 @@ def test_the_user_has_the_last_word() -> None:
     assert classifier.input.mean == (0.0, 0.0, 255.0)
     assert classifier.classify(BLUE)[0].score == pytest.approx(1 / 3)
     assert "(pixel - mean) / std: as given" in classifier.reasons
+
+
+def test_small_whole_numbers_are_centred() -> None:
+    int8 = dtype_of("int8")
+    before = (placeholder("x", (None, 4, 4, 3), int8), node("f", "Cast", "x", SrcT=int8, DstT=FLOAT32))
+    classifier = cg.Classifier(mean_colour("f", *before, scale=0.02), LABELS)
+    assert "pixels less 128: the placeholder is int8" in classifier.reasons
+    assert winners(classifier) == LABELS
+    assert cg.Classifier(mean_colour("f", *before), LABELS, image_mean=0).classify(RED)[0].label == "red"  # 255 is 127
+
+
+def test_pictures_in_rows() -> None:
+    """As the networks of TensorFlow's tutorials took the digits of MNIST."""
+    before = (placeholder("x", (None, 48)), ints("s", [-1, 4, 4, 3]), node("r", "Reshape", "x", "s", T=FLOAT32))
+    classifier = cg.Classifier(mean_colour("r", *before), LABELS)
+    assert "a row holds a picture (4, 4, 3): as r reshapes it" in classifier.reasons
+    assert (classifier.input.tensor, classifier.input.size, classifier.input.flat) == ("x:0", (4, 4), True)
+    assert winners(classifier) == LABELS
+    weights = np.stack([np.r_[np.ones(32), -np.ones(32)], np.r_[-np.ones(32), np.ones(32)]], 1).astype(np.float32)
+    graph = document_of(
+        placeholder("x", (None, 64)),
+        const("weights", weights),
+        node("logits", "MatMul", "x", "weights", T=FLOAT32),
+        node("final_result", "Softmax", "logits", T=FLOAT32),
+    )
+    square = cg.Classifier(Model.of(graph), ["top", "bottom"])
+    assert "a row holds a picture (8, 8, 1): a guess, as its numbers make a square" in square.reasons
+    top = np.zeros((8, 8), np.uint8)
+    top[:4] = 255
+    assert winners(square, [top, top[::-1]]) == ["top", "bottom"]
 
 
 def decoding(decoder: str = "DecodeJpeg") -> Model:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -280,6 +281,16 @@ def test_a_part_depends_on_the_name_only() -> None:
     assert BUCKETS == 134217727
 
 
+def test_names_need_be_no_text(pictures: Path, tmp_path: Path) -> None:
+    """Names of files are bytes; labels are lines of text."""
+    os.rename(pictures / "sky", os.fsencode(pictures) + b"/s\xffky\nblue")
+    os.rename(pictures / "leaf" / "0.png", os.fsencode(pictures) + b"/leaf/\xfe.png")
+    made = cg.retrain(network(), pictures)
+    assert made.labels == ("bark", "leaf", "s\ufffdky blue")
+    made.save(tmp_path / "new.pb")
+    assert cg.Classifier(tmp_path / "new.pb").labels == list(made.labels)
+
+
 def test_what_cannot_be_learnt_from_is_said(pictures: Path, tmp_path: Path) -> None:
     with pytest.raises(FileError, match="is no directory"):
         find_labelled(tmp_path / "none")
@@ -352,6 +363,20 @@ def test_last_layers_of_other_forms() -> None:
         node("y", "AddV2", "biases", "product", T=FLOAT32),
     )
     assert find_bottleneck(parts, "y:0")[:3] == ("x:0", 2, 6)
+    folded = document_of(
+        placeholder("x", (None, 6)),
+        node("w", "Const", "^x", dtype=FLOAT32, value=np.ones((6, 5), np.float32)),
+        node("product", "MatMul", "x", "w", T=FLOAT32),
+        node("y", "Softmax", "product", T=FLOAT32),
+    )
+    assert find_bottleneck(folded, "y:0")[:3] == ("x:0", 2, 6)
+    fused = document_of(
+        placeholder("x", (None, 6)),
+        *(const("w", np.ones((6, 5), np.float32)), const("b", np.ones(5, np.float32))),
+        node("product", "_FusedMatMul", "x", "w", "b", T=FLOAT32, num_args=1, fused_ops=[b"BiasAdd"]),
+        node("y", "Softmax", "product", T=FLOAT32),
+    )
+    assert find_bottleneck(fused, "y:0")[:3] == ("x:0", 2, 6)
     planes = document_of(
         placeholder("x", (None, 3, 8, 8)),
         const("w", np.ones((1, 1, 3, 5), np.float32)),

@@ -85,7 +85,7 @@ def encoded_of(picture: Picture) -> bytes:
 
 def fitted_picture(picture: Picture, target: PictureInput) -> Array:
     """One picture as the target wants it, without a batch: a string, or (H, W, C) scaled in size and levels, (C, H, W)
-    where that is wanted.
+    or one row where that is wanted.
 
     Sizes are scaled bilinearly, as TensorFlow's own examples do it (`ResizeBilinear`).
     """
@@ -106,7 +106,12 @@ def fitted_picture(picture: Picture, target: PictureInput) -> Array:
         raise InputError(f"{target.tensor} is {target.dtype}, which pictures cannot be made.")
     if target.channels_first:
         scaled = np.ascontiguousarray(scaled.transpose(2, 0, 1))
-    return scaled.astype(wanted) if target.dtype.is_floating else np.rint(scaled).astype(wanted)
+    if target.flat:
+        scaled = scaled.reshape(-1)
+    if target.dtype.is_floating:
+        return scaled.astype(wanted)
+    limits = np.iinfo(wanted)
+    return np.rint(scaled).clip(limits.min, limits.max).astype(wanted)
 
 
 def _levels(levels: Levels) -> Array:

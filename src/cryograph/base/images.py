@@ -100,7 +100,7 @@ def _opened(file: IO[bytes], name: str, channels: int) -> Any:
     except pillow.UnidentifiedImageError as error:  # Pillow's words name an object of Python's
         raise FormatError(f"{name} is not a picture that can be read: its format is not known.") from error
     except (OSError, SyntaxError, ValueError, pillow.Image.DecompressionBombError) as error:
-        raise FormatError(f"{name} is not a picture that can be read: {error}.") from error
+        raise FormatError(f"{name} is not a picture that can be read: {str(error).rstrip('.')}.") from error
 
 
 def _array(image: Any) -> Array:

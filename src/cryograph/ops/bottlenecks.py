@@ -22,6 +22,8 @@ POOLS = frozenset({"Mean", "AvgPool", "MaxPool", "Relu", "Relu6"})
 """Ops between a last convolution and its softmax, where the classes are pooled and not the features."""
 CHANCES = frozenset({"Softmax", "LogSoftmax", "Sigmoid"})
 PRODUCTS = frozenset({"MatMul", "BatchMatMul", "BatchMatMulV2", "BatchMatMulV3", "Conv2D"})
+FUSED = frozenset({"_FusedMatMul", "_FusedConv2D"})
+"""Products with what follows them, as TensorFlow's optimizer writes them."""
 DEPTH = 16
 
 
@@ -106,7 +108,7 @@ def _last_product(graph: Graph, name: str) -> Node | None:
         node = graph.nodes.get(name)
         if node is None or not node.data_inputs:
             return None
-        if node.op in PRODUCTS:
+        if node.op in PRODUCTS or (node.op in FUSED and node.attr("fused_ops") in ([], [b"BiasAdd"])):
             return node if _is_constant(graph, node.data_inputs[1].node) else None
         if node.op not in passed:
             return None
@@ -118,11 +120,17 @@ def _last_product(graph: Graph, name: str) -> Node | None:
 
 
 def _is_constant(graph: Graph, name: str) -> bool:
-    """Whether a node is made of constants alone, as joined parts of weights are, or weights that are quantised."""
-    needed = [graph.nodes.get(node) for node in ancestors(graph, [name])]
-    return all(
-        node is not None and (node.op == "Const" or (node.data_inputs and node.op not in INPUT_OPS)) for node in needed
-    )
+    """Whether a node is made of constants alone, as joined parts of weights are, or weights that are quantised. What it
+    waits for does not count: constants that a tool has folded may wait for an input."""
+    waiting, seen = [name], {name}
+    while waiting:
+        node = graph.nodes.get(waiting.pop())
+        if node is None or (node.op != "Const" and (node.op in INPUT_OPS or not node.data_inputs)):
+            return False
+        new = {port.node for port in node.data_inputs} - seen
+        seen |= new
+        waiting += new
+    return True
 
 
 def _constant(graph: Graph, name: str) -> str | None:

@@ -27,6 +27,8 @@ from .ranking import INPUT_OPS
 
 DECODERS = frozenset({"DecodeJpeg", "DecodePng", "DecodeGif", "DecodeBmp", "DecodeImage", "DecodeAndCropJpeg"})
 CHANNELS = (1, 3, 4)
+LEAST = 8
+"""Pixels on each side of the smallest picture that is guessed from a row of numbers."""
 HUB_SIGNATURES = frozenset({"image_classification", "image_feature_vector", "default"})
 HUB_INPUT = "images"
 """Signatures whose input is pictures of 0 to 1. Source: tensorflow.org/hub/common_signatures/images."""
@@ -47,7 +49,7 @@ class PictureInput:
     `tensor` takes it: `encoded` as the bytes of a file, else as pixels (rank 4, or 3 for one picture) of dtype `dtype`.
     `batch` is the fixed number of pictures, None for any, 0 for a tensor that takes one without a batch. `size` is
     (height, width) in pixels, None for any. Pixels of 0 to 255 become (pixel - mean) / std; `bgr` wants blue first,
-    `channels_first` a plane for each channel (C, H, W).
+    `channels_first` a plane for each channel (C, H, W), `flat` all numbers of a picture in one row.
     `reasons` say in words where each comes from.
     """
 
@@ -61,6 +63,7 @@ class PictureInput:
     std: Levels = (1.0,)
     bgr: bool = False
     channels_first: bool = False
+    flat: bool = False
     reasons: tuple[str, ...] = ()
 
 
@@ -94,6 +97,10 @@ def find_picture_input(
         batch = 0 if shape == () else shape[0] if shape else None
         reasons.append("it takes the bytes of the file; the graph decodes and scales them itself")
         return PictureInput(tensor, True, batch, None, 3, dtype, reasons=tuple(reasons))
+    unrolled = _unrolled(graph, inference, tensor)
+    if unrolled is not None:
+        shape, how = unrolled
+        reasons.append(f"a row holds a picture {show(shape[1:])}: {how}")
     if shape is not None and len(shape) not in (3, 4):
         raise InputError(f"{tensor} is {dtype} {show(shape)}, which is no picture: rank 3 or 4 was expected.")
     batch = None if shape is None else 0 if len(shape) == 3 else shape[0]
@@ -120,7 +127,8 @@ def find_picture_input(
         if network is not None and swapped:
             reasons.append(f"blue first: usual for {network.name}")
         levels = (*given, swapped)
-    return PictureInput(tensor, False, batch, found, channels, dtype, *levels, planes, tuple(reasons))
+    flat = unrolled is not None
+    return PictureInput(tensor, False, batch, found, channels, dtype, *levels, planes, flat, tuple(reasons))
 
 
 def _given_size(size: tuple[int, int], shape: Shape, tensor: str) -> tuple[int, int]:
@@ -167,7 +175,9 @@ def _tensor(graph: Graph, inference: Inference, outputs: Sequence[str], name: st
     strings = [f"{node.name}:0" for node in placeholders if _is_string(inference, f"{node.name}:0")]
     if in_loop is not None and len(strings) == 1:
         return strings[0], True, f"{in_loop.name} ({in_loop.op}) in a function decodes it"
-    pictures = [node for node in placeholders if _may_be_picture(inference, f"{node.name}:0")]
+    pictures = [node for node in placeholders if _may_be_picture(inference, f"{node.name}:0")] or [
+        node for node in placeholders if _unrolled(graph, inference, f"{node.name}:0") is not None
+    ]
     plain = [node for node in pictures if node.op != "PlaceholderWithDefault"] or pictures
     known = [node for node in plain if inference.shape(f"{node.name}:0") is not None] or plain
     if len(known) == 1:
@@ -206,6 +216,22 @@ def _may_be_picture(inference: Inference, tensor: str) -> bool:
     if shape is None:
         return dtype.is_floating or dtype.name == "uint8"
     return len(shape) in (3, 4) and (shape[-1] in (*CHANNELS, None) or _is_planes(shape))
+
+
+def _unrolled(graph: Graph, inference: Inference, tensor: str) -> tuple[tuple[int | None, ...], str] | None:
+    """The shape of the pictures whose numbers a tensor (N, F) holds as rows, and how that is known; None for none."""
+    shape, dtype = inference.shape(tensor), inference.dtype(tensor)
+    if shape is None or len(shape) != 2 or shape[1] is None or dtype is None or not dtype.is_floating:
+        return None
+    for node in graph:
+        if node.op == "Reshape" and node.data_inputs[0].tensor == tensor:
+            made = inference.shape(f"{node.name}:0")
+            if made is not None and len(made) == 4 and made[3] in CHANNELS and None not in made[1:]:
+                return (shape[0], *made[1:]), f"as {node.name} reshapes it"
+    side = math.isqrt(shape[1])
+    if side * side == shape[1] and side >= LEAST:
+        return (shape[0], side, side, 1), "a guess, as its numbers make a square"
+    return None
 
 
 def _is_planes(shape: Sequence[int | None]) -> bool:
@@ -315,6 +341,9 @@ def _scaling(
 ) -> tuple[Levels, Levels, bool]:
     low, high = own
     if not dtype.is_floating:
+        if dtype.name == "int8":
+            reasons.append("pixels less 128: the placeholder is int8")
+            return (128.0,), (1.0,), False
         reasons.append(f"pixels as they are, 0 to 255: the placeholder is {dtype}")
         return (0.0,), (1.0,), False
     if low is not None and high is not None:

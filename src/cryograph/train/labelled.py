@@ -35,8 +35,8 @@ class Picture:
 
 @dataclass(frozen=True, slots=True)
 class Labelled:
-    """All pictures below a directory. `labels` are the names of its folders in alphabetical order; `warnings` say what
-    may spoil the training."""
+    """All pictures below a directory. `labels` are the names of its folders in alphabetical order, as lines of text;
+    `warnings` say what may spoil the training."""
 
     labels: tuple[str, ...]
     pictures: tuple[Picture, ...]
@@ -80,14 +80,25 @@ def find_labelled(directory: Path, validation: float = 10, test: float = 10) -> 
         for path in files
     ]
     said = [f"{name} is left out: no picture lies directly in it" for name in empty]
-    return Labelled(tuple(found), tuple(pictures), (*said, *_warnings(found, pictures, validation, test)))
+    labels = tuple(_as_label(name) for name in found)
+    return Labelled(labels, tuple(pictures), (*said, *_warnings(found, pictures, validation, test)))
 
 
 def part_of(name: str, validation: float, test: float) -> str:
     """The part of a picture by its file name."""
-    digest = hashlib.sha1(re.sub(r"_nohash_.*$", "", name).encode(), usedforsecurity=False).hexdigest()
+    digest = hashlib.sha1(_bytes(re.sub(r"_nohash_.*$", "", name)), usedforsecurity=False).hexdigest()
     place = (int(digest, 16) % (BUCKETS + 1)) * (100.0 / BUCKETS)
     return "validation" if place < validation else "test" if place < test + validation else "train"
+
+
+def _bytes(name: str) -> bytes:
+    """A name as the file system has it, which need not be UTF-8."""
+    return name.encode("utf-8", "surrogateescape")
+
+
+def _as_label(name: str) -> str:
+    """A folder's name as one line of text."""
+    return re.sub(r"[\x00-\x1f\x7f\u2028\u2029]", " ", _bytes(name).decode("utf-8", "replace"))
 
 
 def _warnings(found: dict[str, list[str]], pictures: Sequence[Picture], validation: float, test: float) -> list[str]:
