@@ -63,7 +63,12 @@ def test_onnx_runtime_looks_up_in_tables(name: str) -> None:
         run_turns(case, "onnxruntime")
 
 
-WHOLE = [name for name in CASES if name.startswith(("xla_", "optimizers/")) and not name.endswith("-narrow")]
+WHOLE = [
+    name
+    for name in CASES
+    if name.startswith(("xla_", "optimizers/", "random_state/"))
+    and not name.endswith(("-narrow", "binomials_of_a_state"))
+]
 
 
 @pytest.mark.parametrize("name", WHOLE)

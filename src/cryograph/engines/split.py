@@ -77,9 +77,12 @@ ROWS_STEPPED = ("ResourceSparseApply", "SparseApply")
 """How ops begin that step rows of a variable, the whole of which a graph would copy for each turn."""
 
 DRAWN = frozenset(
-    f"StatelessRandom{word}{version}"
-    for word in ("Normal", "Uniform", "UniformFullInt", "UniformInt")
-    for version in ("", "V2")
+    {
+        *(f"StatelessRandom{word}" for word in ("Normal", "Uniform", "UniformFullInt", "UniformInt")),
+        *(f"StatelessRandom{word}V2" for word in ("Normal", "Uniform", "UniformFullInt", "UniformInt")),
+        *("StatefulStandardNormalV2", "StatefulUniform", "StatefulUniformFullInt", "StatefulUniformInt"),
+        "XlaRngBitGenerator",
+    }
 )
 """Random ops, of which numpy draws a million numbers in half the time, as it does those with seeds as attributes."""
 
@@ -386,7 +389,7 @@ def _better_on_numpy(program: Program) -> set[int]:
         or not texts.isdisjoint((*step.inputs, *step.outputs))
         or step.op in SORTED
         or step.op.startswith(ROWS_STEPPED)
-        or (_draws(step) and _elements(program, step.outputs[0]) >= WORTH_ELEMENTS)
+        or (_draws(step) and _elements(program, step.outputs[-1]) >= WORTH_ELEMENTS)
         or any(_better_on_numpy(body) for body in step.bodies.values())
     }
 

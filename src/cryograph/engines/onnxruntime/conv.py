@@ -197,34 +197,80 @@ def fused_tail(
     epsilon: float,
     leakyrelu_alpha: float,
 ) -> Value:
-    """What grappler fuses behind a convolution or product: bias or batch norm, then an activation."""
+    """What grappler fuses behind a convolution or product: bias or batch norm, a sum, an activation."""
+    left = list(args)
     for name in fused_ops:
+        takes = {b"BiasAdd": 1, b"Add": 1, b"FusedBatchNorm": 4}.get(name, 0)
+        if len(left) < takes:
+            raise Refusal(f"the fused ops take more than the {len(args)} values that are given")
+        given, left = left[:takes], left[takes:]
         if name == b"BiasAdd":
-            bias = args[0]
+            bias = given[0]
             if layout is not None and not layout.channels_last:
                 bias = g.unsqueeze(bias, [1, 2])
             made = g.binary("Add", made, bias)
-        elif name == b"FusedBatchNorm" and layout is not None and len(args) == 4:
+        elif name == b"Add":
+            made = g.binary("Add", made, given[0])
+        elif name == b"FusedBatchNorm" and layout is not None:
             entered = layout.enter(g, made)
-            made = layout.leave(g, g.op("BatchNormalization", entered, *args, epsilon=float(epsilon)))
-        elif name == b"Relu":
-            made = g.unary("Relu", made)
-        elif name == b"Relu6":
-            made = g.op("Clip", made, g.like(0, made), g.like(6, made), shape=made.shape)
-        elif name == b"Elu":
-            made = g.unary("Elu", made)
+            made = layout.leave(g, g.op("BatchNormalization", entered, *given, epsilon=float(epsilon)))
         elif name == b"LeakyRelu":
             made = g.unary("LeakyRelu", made, alpha=float(np.float32(leakyrelu_alpha)))
-        elif name == b"Tanh":
-            made = g.unary("Tanh", made)
-        elif name == b"Sigmoid":
-            made = g.unary("Sigmoid", made)
         else:
-            raise Refusal(f"the fused op {name.decode()} has no lowering to ONNX")
+            made = activated(g, made, name)
     return made
 
 
+def activated(g: Builder, x: Value, name: bytes) -> Value:
+    """An activation without numbers of its own."""
+    if name in (b"Elu", b"Relu", b"Sigmoid", b"Tanh"):
+        return g.unary(name.decode(), x)
+    if name == b"Relu6":
+        return g.op("Clip", x, g.like(0, x), g.like(6, x), shape=x.shape)
+    if name == b"GeluExact":
+        inner = g.unary("Erf", g.binary("Div", x, g.like(np.sqrt(2), x)))
+        return g.binary("Mul", g.binary("Mul", x, g.like(0.5, x)), g.binary("Add", inner, g.like(1, x)))
+    if name == b"GeluApproximate":
+        cube = g.binary("Mul", g.binary("Mul", x, x), x)
+        bent = g.binary("Add", x, g.binary("Mul", cube, g.like(0.044715, x)))
+        inner = g.unary("Tanh", g.binary("Mul", bent, g.like(np.sqrt(2 / np.pi), x)))
+        return g.binary("Mul", g.binary("Mul", x, g.like(0.5, x)), g.binary("Add", inner, g.like(1, x)))
+    raise Refusal(f"the fused op {name.decode('utf-8', 'replace')} has no lowering to ONNX")
+
+
+def any_conv(
+    g: Builder,
+    step: Step,
+    x: Value,
+    w: Value,
+    *,
+    strides: list[int],
+    padding: bytes,
+    explicit_paddings: Sequence[int] = (),
+    data_format: bytes = b"CHANNELS_LAST",
+    dilations: Sequence[int] = (1,),
+    batch_dims: int = 1,
+    groups: int = 1,
+) -> Value:
+    """Of two or three dimensions, with several batch dimensions. `groups` follows from the shapes."""
+    n = w.rank - 2
+    if n not in DATA_FORMATS or batch_dims < 1 or x.rank != batch_dims + n + 1:
+        raise Refusal(f"a convolution of {n} dimensions has no lowering to ONNX here")
+    layout = Layout(n, data_format == b"CHANNELS_LAST")
+    window = window_of(layout, strides, padding, explicit_paddings, list(dilations) or [1])
+    if batch_dims == 1:
+        return convolve(g, x, w, window)
+    rest = (x.shape or ())[batch_dims:]
+    lead = g.sizes(x, range(batch_dims))
+    flat = g.reshape_to(x, g.concat([g.ints([-1]), g.sizes(x, range(batch_dims, x.rank))], 0, (n + 2,)), (None, *rest))
+    made = convolve(g, flat, w, window)
+    after = g.slice(g.op("Shape", made, dtype=INT64, shape=(n + 2,)), g.ints([1]), g.ints([1 << 62]), [0])
+    shape = g.shapes[0] if g.shapes else None
+    return g.reshape_to(made, g.concat([lead, after], 0, (x.rank,)), shape)
+
+
 LOWERINGS: Table = {
+    "Conv": any_conv,
     "Conv2D": _plain(2),
     "Conv3D": _plain(3),
     "DepthwiseConv2dNative": _plain(2, depthwise),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from . import (
+    audio,
     backprop,
     block_cells,
     choosing,
@@ -16,6 +17,7 @@ from . import (
     cudnn,
     elementwise,
     file_names,
+    fused_quantised,
     gammas,
     groups,
     hashed,
@@ -37,6 +39,7 @@ from . import (
     quantised,
     quantised_maths,
     ragged,
+    random_state,
     recurrent,
     reductions,
     resampled,
@@ -50,6 +53,7 @@ from . import (
     shapes,
     slices,
     sparse,
+    sparse_grads,
     special,
     spectra,
     states,
@@ -63,6 +67,7 @@ from . import (
 from .builder import Table
 
 FAMILIES = (
+    audio,
     backprop,
     block_cells,
     choosing,
@@ -76,6 +81,7 @@ FAMILIES = (
     cudnn,
     elementwise,
     file_names,
+    fused_quantised,
     gammas,
     groups,
     hashed,
@@ -97,6 +103,7 @@ FAMILIES = (
     quantised,
     quantised_maths,
     ragged,
+    random_state,
     recurrent,
     reductions,
     resampled,
@@ -110,6 +117,7 @@ FAMILIES = (
     shapes,
     slices,
     sparse,
+    sparse_grads,
     special,
     spectra,
     states,

@@ -41,7 +41,7 @@ def turned(g: Builder, x: Value) -> Value:
     return g.transpose(x, [*range(x.rank - 2), x.rank - 1, x.rank - 2])
 
 
-def _count(g: Builder, x: Value, axis: int) -> Value:
+def size_of(g: Builder, x: Value, axis: int) -> Value:
     """The size of a dimension as a scalar."""
     return g.squeeze(g.sizes(x, [x.rank + axis]), [0])
 
@@ -51,7 +51,7 @@ def _numbers(g: Builder, x: Value, axis: int) -> Value:
     size = x.size(axis)
     if size is not None:
         return g.const(np.arange(size), INT64)
-    return g.op("Range", g.const(0, INT64), _count(g, x, axis), g.const(1, INT64), shape=(None,))
+    return g.op("Range", g.const(0, INT64), size_of(g, x, axis), g.const(1, INT64), shape=(None,))
 
 
 def _column(g: Builder, x: Value, place: Value, axis: int) -> Value:
@@ -112,10 +112,10 @@ def _eliminated(g: Builder, whole: Value, size: Value, numbers: Value) -> tuple[
     return done, pivots, swaps
 
 
-def _solved(g: Builder, a: Value, b: Value) -> Value:
+def solved(g: Builder, a: Value, b: Value) -> Value:
     """The x of a x = b."""
     whole = g.op("Concat", a, b, axis=-1, shape=None if b.shape is None else (*b.shape[:-1], None))
-    size = _count(g, a, -1)
+    size = size_of(g, a, -1)
     done, pivots, _ = _eliminated(g, whole, size, _numbers(g, a, -2))
     columns = g.reshape(size, [1])
     x = g.slice(done, columns, g.ints([np.iinfo(np.int64).max]), [a.rank - 1])
@@ -131,7 +131,7 @@ def inverse(g: Builder, step: Step, x: Value, *, adjoint: bool = False) -> Value
     check_square(a)
     size = a.size(-1) or 0
     identity = g.op("Expand", g.const(np.eye(size), FLOAT64), g.shape_of(a), shape=a.shape)
-    made = _solved(g, turned(g, a) if adjoint else a, identity)
+    made = solved(g, turned(g, a) if adjoint else a, identity)
     return g.cast(Value(made.name, FLOAT64, x.shape), x.dtype)
 
 
@@ -144,14 +144,14 @@ def solve(g: Builder, step: Step, x: Value, y: Value, *, adjoint: bool = False) 
         or (a.rank > 2 and None in (x.shape or ())[:-2])
     ):
         raise Refusal("the matrices are not known to have as many right sides")
-    made = _solved(g, turned(g, a) if adjoint else a, b)
+    made = solved(g, turned(g, a) if adjoint else a, b)
     return g.cast(Value(made.name, FLOAT64, y.shape), y.dtype)
 
 
 def determinant(g: Builder, step: Step, x: Value) -> Value:
     (a,) = matrices_of(g, step, x)
     check_square(a)
-    _, pivots, swaps = _eliminated(g, a, _count(g, a, -1), _numbers(g, a, -2))
+    _, pivots, swaps = _eliminated(g, a, size_of(g, a, -1), _numbers(g, a, -2))
     shape = (x.shape or ())[:-2]
     return g.cast(g.op("ReduceProd", _signed(g, pivots, swaps), g.ints([-1]), keepdims=0, shape=shape), x.dtype)
 
@@ -167,7 +167,7 @@ def log_determinant(g: Builder, step: Step, x: Value) -> list[Value]:
     """The sign, and the logarithm of the magnitude."""
     (a,) = matrices_of(g, step, x)
     check_square(a)
-    _, pivots, swaps = _eliminated(g, a, _count(g, a, -1), _numbers(g, a, -2))
+    _, pivots, swaps = _eliminated(g, a, size_of(g, a, -1), _numbers(g, a, -2))
     made, last, shape = _signed(g, pivots, swaps), g.ints([-1]), (x.shape or ())[:-2]
     sign = g.op("ReduceProd", g.unary("Sign", made), last, keepdims=0, shape=shape)
     size = g.op("ReduceSum", g.unary("Log", g.unary("Abs", made)), last, keepdims=0, shape=shape)
@@ -207,7 +207,7 @@ def cholesky(g: Builder, step: Step, x: Value) -> Value:
         lost = g.binary("LessOrEqual", pivot, g.const(0, FLOAT64), BOOL)
         return None, [after, g.where(lost, g.const(0, FLOAT64), pivots, pivots.shape)]
 
-    done, well = repeated(g, _count(g, a, -1), [zeros, fine], change)
+    done, well = repeated(g, size_of(g, a, -1), [zeros, fine], change)
     failed = g.unsqueeze(g.binary("Equal", well, g.const(0, FLOAT64), BOOL), [well.rank, well.rank + 1])
     made = g.where(failed, g.const(np.nan, FLOAT64), done, done.shape)
     return g.cast(triangle(g, made, False, 0), x.dtype)
@@ -220,7 +220,7 @@ def triangular_solve(g: Builder, step: Step, x: Value, y: Value, *, lower: bool 
     upward = lower == adjoint
     if adjoint:
         a = turned(g, a)
-    size, numbers = _count(g, a, -1), _numbers(g, a, -1)
+    size, numbers = size_of(g, a, -1), _numbers(g, a, -1)
     strict = triangle(g, a, upward, 1 if upward else -1)
     corner = g.slice(a, g.ints([0, 0]), g.ints([1, 1]), [a.rank - 2, a.rank - 1])
     shape = g.shapes[0] if g.shapes else None

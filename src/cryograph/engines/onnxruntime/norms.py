@@ -7,6 +7,7 @@ import numpy as np
 from ...base.dtypes import FLOAT32, INT64
 from ...program.program import Step
 from .builder import Builder, Table
+from .conv import activated
 from .values import Refusal, Value
 from .windows import layout_of
 
@@ -64,6 +65,35 @@ def fused_batch_norm(
         new_mean = g.binary("Add", g.binary("Mul", mean, keep), g.binary("Mul", batch_mean, take))
         new_variance = g.binary("Add", g.binary("Mul", variance, keep), g.binary("Mul", sample_variance, take))
     return [made, new_mean, new_variance, batch_mean, batch_variance, nothing]
+
+
+def fused_batch_norm_ex(
+    g: Builder,
+    step: Step,
+    x: Value,
+    scale: Value,
+    offset: Value,
+    mean: Value,
+    variance: Value,
+    *side_input: Value,
+    epsilon: float = 0.0001,
+    exponential_avg_factor: float = 1.0,
+    activation_mode: bytes = b"Identity",
+    data_format: bytes = b"NHWC",
+    is_training: bool = True,
+) -> list[Value | None]:
+    """A batch norm, a sum, an activation, which grappler writes as one."""
+    made, *rest = fused_batch_norm(
+        g, step, x, scale, offset, mean, variance, epsilon=epsilon, exponential_avg_factor=exponential_avg_factor,
+        data_format=data_format, is_training=is_training,
+    )  # fmt: skip
+    if made is None:
+        raise Refusal("a batch norm gives what it norms")
+    for part in side_input:
+        made = g.op("Add", made, part, shape=x.shape)
+    if activation_mode != b"Identity":
+        made = activated(g, made, activation_mode)
+    return [made, *rest]
 
 
 def batch_norm_global(
@@ -128,4 +158,5 @@ LOWERINGS: Table = {
     "FusedBatchNormV3": fused_batch_norm,
     "L2Loss": l2_loss,
     "LRN": lrn,
+    "_FusedBatchNormEx": fused_batch_norm_ex,
 }

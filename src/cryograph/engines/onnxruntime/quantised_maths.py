@@ -11,6 +11,7 @@ from ...base.dtypes import BOOL, INT32, INT64, UINT8, DType, dtype_of
 from ...program.program import Step
 from .builder import Builder, Lowering, Table
 from .conv import filters_first
+from .fused_quantised import signed_conv
 from .shapes import reshape
 from .steps import (
     add,
@@ -87,6 +88,10 @@ def conv2d(
     dilations: Sequence[int] = (1, 1, 1, 1),
 ) -> list[Value]:
     """What is added around the picture means zero."""
+    if plain(Tfilter) == INT8:
+        how = {"strides": strides, "padding": padding, "dilations": dilations}
+        signed: list[Value] = signed_conv(g, step, x, w, min_x, max_x, min_w, max_w, out_type=out_type, **how)
+        return signed
     if plain(Tfilter) != UINT8:
         raise Refusal(f"{step.op} of {Tfilter} filters has no lowering to ONNX")
     if plain(out_type) != INT32 or list(dilations) != [1, 1, 1, 1] or strides[1] != strides[2]:

@@ -46,7 +46,7 @@ TRIES = 4
 Make = Callable[[Builder, State, Value, DType], Value]
 
 
-def _shaped(g: Builder, make: Make, state: State, shape: Value, dtype: DType) -> Value:
+def shaped(g: Builder, make: Make, state: State, shape: Value, dtype: DType) -> Value:
     """Numbers of a distribution in a shape."""
     sizes = g.int64(shape)
     count = g.op("ReduceProd", sizes, g.ints([0]), keepdims=1, shape=(1,))
@@ -59,19 +59,19 @@ def _shaped(g: Builder, make: Make, state: State, shape: Value, dtype: DType) ->
     return g.reshape_to(made, sizes, known)
 
 
-def _uniform(g: Builder, state: State, count: Value, dtype: DType) -> Value:
+def uniform_numbers(g: Builder, state: State, count: Value, dtype: DType) -> Value:
     return uniform(g, draw(g, state, count, per_turn(dtype)), dtype)
 
 
-def _normal(g: Builder, state: State, count: Value, dtype: DType) -> Value:
+def normal_numbers(g: Builder, state: State, count: Value, dtype: DType) -> Value:
     return normal(g, draw(g, state, count, per_turn(dtype)), dtype)
 
 
-def _full(g: Builder, state: State, count: Value, dtype: DType) -> Value:
+def full_numbers(g: Builder, state: State, count: Value, dtype: DType) -> Value:
     return whole(g, draw(g, state, count, per_turn(dtype)), dtype)
 
 
-def _truncated(g: Builder, state: State, count: Value, dtype: DType) -> Value:
+def truncated_numbers(g: Builder, state: State, count: Value, dtype: DType) -> Value:
     """Each group (of one turn's numbers) takes the first that are within two deviations of some turns of its own."""
     each = per_turn(dtype)
     groups = groups_of(g, count, each)
@@ -90,7 +90,7 @@ def _truncated(g: Builder, state: State, count: Value, dtype: DType) -> Value:
     return g.concat(chosen, 1, (None, each))
 
 
-def _between(g: Builder, state: State, shape: Value, low: Value, high: Value) -> Value:
+def between(g: Builder, state: State, shape: Value, low: Value, high: Value) -> Value:
     """Integers from `low` to below `high`: the rest of a division, a little uneven for large ranges."""
     unsigned = UINT64 if low.dtype.itemsize == 8 else dtype_of("uint32")
     if low.array is None or high.array is None:
@@ -107,21 +107,21 @@ def _between(g: Builder, state: State, shape: Value, low: Value, high: Value) ->
         rest = g.op("Mod", drawn, g.cast(span, unsigned), shape=(None,))
         return g.op("Add", g.cast(rest, dtype), low, shape=(None,))
 
-    return _shaped(g, make, state, shape, low.dtype)
+    return shaped(g, make, state, shape, low.dtype)
 
 
 def _of_key(make: Make) -> Lowering:
     def lower(
         g: Builder, step: Step, shape: Value, key: Value, counter: Value, alg: Value, *, dtype: DType = FLOAT32
     ) -> Value:
-        return _shaped(g, make, of_key(g, key, counter, alg), shape, dtype)
+        return shaped(g, make, of_key(g, key, counter, alg), shape, dtype)
 
     return lower
 
 
 def _of_pair(make: Make) -> Lowering:
     def lower(g: Builder, step: Step, shape: Value, seed: Value, *, dtype: DType = FLOAT32) -> Value:
-        return _shaped(g, make, of_pair(g, seed), shape, dtype)
+        return shaped(g, make, of_pair(g, seed), shape, dtype)
 
     return lower
 
@@ -129,7 +129,7 @@ def _of_pair(make: Make) -> Lowering:
 def _of_attributes(make: Make, unseeded: Lowering | None = None) -> Lowering:
     def lower(g: Builder, step: Step, shape: Value, *, dtype: DType, seed: int = 0, seed2: int = 0) -> Value:
         if seed or seed2:
-            return _shaped(g, make, of_seeds(g, seed, seed2), shape, dtype)
+            return shaped(g, make, of_seeds(g, seed, seed2), shape, dtype)
         if unseeded is None:
             raise Refusal("truncated normal numbers that no seed names have no form in ONNX")
         made: Value = unseeded(g, step, shape, dtype=dtype)
@@ -141,11 +141,11 @@ def _of_attributes(make: Make, unseeded: Lowering | None = None) -> Lowering:
 def int_of_key(
     g: Builder, step: Step, shape: Value, key: Value, counter: Value, alg: Value, low: Value, high: Value
 ) -> Value:
-    return _between(g, of_key(g, key, counter, alg), shape, low, high)
+    return between(g, of_key(g, key, counter, alg), shape, low, high)
 
 
 def int_of_pair(g: Builder, step: Step, shape: Value, seed: Value, low: Value, high: Value) -> Value:
-    return _between(g, of_pair(g, seed), shape, low, high)
+    return between(g, of_pair(g, seed), shape, low, high)
 
 
 def int_of_attributes(
@@ -153,7 +153,7 @@ def int_of_attributes(
 ) -> Value:
     if not seed and not seed2:
         return uniform_int(g, step, shape, low, high)
-    return _between(g, of_seeds(g, seed, seed2), shape, low, high)
+    return between(g, of_seeds(g, seed, seed2), shape, low, high)
 
 
 def key_counter(g: Builder, step: Step, seed: Value) -> list[Value | None]:
@@ -228,22 +228,22 @@ def stateless_multinomial(
 LOWERINGS: Table = {
     "Multinomial": multinomial,
     "RandomShuffle": shuffle,
-    "RandomStandardNormal": _of_attributes(_normal, UNSEEDED["RandomStandardNormal"]),
-    "RandomUniform": _of_attributes(_uniform, UNSEEDED["RandomUniform"]),
+    "RandomStandardNormal": _of_attributes(normal_numbers, UNSEEDED["RandomStandardNormal"]),
+    "RandomUniform": _of_attributes(uniform_numbers, UNSEEDED["RandomUniform"]),
     "RandomUniformInt": int_of_attributes,
     "StatelessMultinomial": stateless_multinomial,
     "StatelessRandomGetAlg": algorithm,
     "StatelessRandomGetKeyCounter": key_counter,
     "StatelessRandomGetKeyCounterAlg": key_counter_algorithm,
-    "StatelessRandomNormal": _of_pair(_normal),
-    "StatelessRandomNormalV2": _of_key(_normal),
-    "StatelessRandomUniform": _of_pair(_uniform),
-    "StatelessRandomUniformFullInt": _of_pair(_full),
-    "StatelessRandomUniformFullIntV2": _of_key(_full),
+    "StatelessRandomNormal": _of_pair(normal_numbers),
+    "StatelessRandomNormalV2": _of_key(normal_numbers),
+    "StatelessRandomUniform": _of_pair(uniform_numbers),
+    "StatelessRandomUniformFullInt": _of_pair(full_numbers),
+    "StatelessRandomUniformFullIntV2": _of_key(full_numbers),
     "StatelessRandomUniformInt": int_of_pair,
     "StatelessRandomUniformIntV2": int_of_key,
-    "StatelessRandomUniformV2": _of_key(_uniform),
-    "StatelessTruncatedNormal": _of_pair(_truncated),
-    "StatelessTruncatedNormalV2": _of_key(_truncated),
-    "TruncatedNormal": _of_attributes(_truncated),
+    "StatelessRandomUniformV2": _of_key(uniform_numbers),
+    "StatelessTruncatedNormal": _of_pair(truncated_numbers),
+    "StatelessTruncatedNormalV2": _of_key(truncated_numbers),
+    "TruncatedNormal": _of_attributes(truncated_numbers),
 }
