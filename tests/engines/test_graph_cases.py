@@ -63,12 +63,22 @@ def test_onnx_runtime_looks_up_in_tables(name: str) -> None:
         run_turns(case, "onnxruntime")
 
 
+FAMILIES_WHOLE = ("mapped/", "optimizers/", "random_state/", "xla_functions/", "xla_odd_functions/")
+CASES_WHOLE = (
+    *("dead_ends/references_through_a_switch", "old_functions/weights_shrink", "state/a_counter_with_a_limit-refs"),
+    *(
+        "state/a_counter_with_a_limit-resources",
+        "state/rows_scattered_into-refs",
+        "state/rows_scattered_into-resources",
+    ),
+)
 WHOLE = [
     name
     for name in CASES
-    if name.startswith(("xla_", "optimizers/", "random_state/"))
-    and not name.endswith(("-narrow", "binomials_of_a_state"))
+    if name in CASES_WHOLE
+    or (name.startswith(FAMILIES_WHOLE) and not name.endswith(("-narrow", "binomials_of_a_state")))
 ]
+"""Cases of ops that have no cases of their own, or only narrow ones."""
 
 
 @pytest.mark.parametrize("name", WHOLE)

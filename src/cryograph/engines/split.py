@@ -50,7 +50,8 @@ BETTER_ON_NUMPY = frozenset(
         *("BatchCholesky", "BatchMatrixDeterminant", "BatchMatrixInverse", "BatchMatrixSolve", "Cholesky", "Qr"),
         *("BatchMatrixTriangularSolve", "LogMatrixDeterminant", "MatrixDeterminant", "MatrixInverse", "MatrixSolve"),
         *("BatchSelfAdjointEig", "BatchSelfAdjointEigV2", "BatchSvd", "MatrixTriangularSolve", "SelfAdjointEig"),
-        *("SelfAdjointEigV2", "Svd", "XlaSelfAdjointEig", "XlaSvd"),
+        *("SelfAdjointEigV2", "Svd", "XlaSelfAdjointEig", "XlaSvd", "BandedTriangularSolve", "BatchCholeskyGrad"),
+        *("BatchMatrixSolveLs", "CholeskyGrad", "Lu", "MatrixSolveLs"),
     }
 )
 """Ops for which numpy has LAPACK and ONNX a loop; it is used for matrices of a few numbers between other steps."""

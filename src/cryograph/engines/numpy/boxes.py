@@ -165,7 +165,7 @@ def _combined(
 
 
 # Yellow, blue, red, lime, purple, olive, maroon, navy, aqua, fuchsia.
-_COLOURS = np.array(
+COLOURS = np.array(
     [
         *([1, 1, 0, 1], [0, 0, 1, 1], [1, 0, 0, 1], [0, 1, 0, 1], [0.5, 0, 0.5, 1]),
         *([0.5, 0.5, 0, 1], [0.5, 0, 0, 1], [0, 0, 0.5, 1], [0, 1, 1, 1], [1, 0, 1, 1]),
@@ -175,14 +175,12 @@ _COLOURS = np.array(
 
 
 def _draw(ctx: Context, images: Array, boxes: Array, colors: Array | None = None) -> Array:
-    """Lines one pixel wide; boxes take the colours in turn. A picture of one channel gets white lines."""
+    """Lines one pixel wide; boxes take the colours in turn. Without colours of its own a picture of one channel gets
+    white lines."""
     depth = images.shape[-1]
-    table = _COLOURS if colors is None or not colors.size else colors.astype(F)
+    table = colors.astype(F) if colors is not None and colors.size else COLOURS if depth > 1 else np.ones((1, 1), F)
     if images.ndim != 4 or boxes.shape[:1] + boxes.shape[2:] != (len(images), 4) or table.shape[-1] < depth:
         raise RunError(f"boxes of the shape {list(boxes.shape)} do not fit pictures of {list(images.shape)}")
-    if depth == 1:
-        table = table.copy()
-        table[:, 0] = 1
     out = images.copy()
     height, width = images.shape[1:3]
     for item in range(len(images)):

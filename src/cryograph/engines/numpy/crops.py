@@ -89,10 +89,8 @@ def _glimpse(newest: bool) -> Rule:
             starts = starts * space
         if centered:
             starts = starts / F(2) + space / F(2) if normalized or not newest else starts + space / F(2)
-        if not newest:
+        if not newest or (normalized and centered):
             starts = starts - window / F(2)
-        elif normalized and centered:
-            starts = starts - np.floor(window / 2)
         corners = np.trunc(starts).astype(int)
         cut = [_cut(image, at, height, width, noise, uniform_noise) for image, at in zip(images, corners, strict=True)]
         return np.stack(cut) if cut else np.zeros((0, height, width, images.shape[-1]), F)

@@ -89,7 +89,7 @@ def _requantize(
                    (input_zero_points, "zero point")))  # fmt: skip
     new_scale, new_zero = (_laid(x, part, axes[1], what) for part, what in ((output_scales, "scale"),
                            (output_zero_points, "zero point")))  # fmt: skip
-    factor, shift = _multiplier(scale.astype(np.float64) / new_scale)
+    factor, shift = multiplier(scale.astype(np.float64) / new_scale)
     moved = (x.astype(np.int32) - zero.astype(np.int32)).astype(np.int64)  # wraps at 32 bits
     behind = 31 - shift
     made = np.clip((moved * factor + (np.int64(1) << (behind - 1))) >> behind, *_INT32)
@@ -97,7 +97,7 @@ def _requantize(
     return np.asarray(np.clip(placed, output_quantization_min_val, output_quantization_max_val), ctx.dtype)
 
 
-def _multiplier(ratio: Array) -> tuple[Array, Array]:
+def multiplier(ratio: Array) -> tuple[Array, Array]:
     """A positive number as a factor of 31 bits and a power of two."""
     part, shift = np.frexp(ratio)
     factor = np.floor(part * 2.0**31 + 0.5).astype(np.int64)

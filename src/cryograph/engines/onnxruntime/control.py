@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ...base.dtypes import BOOL, INT64
+from ...base.dtypes import BOOL, INT64, DType
 from ...base.shapes import Shape
 from ...program.program import Program, Step
 from .builder import ABSENT, Builder, Table
@@ -219,9 +219,62 @@ def while_(g: Builder, step: Step, *inputs: Value, cond: object = None, body: ob
     return [x if same else next(made) for x, same in zip(inputs, still, strict=True)]
 
 
+def map_defun(
+    g: Builder,
+    step: Step,
+    *inputs: Value,
+    Targuments: Sequence[DType],
+    output_shapes: object = None,
+    max_intra_op_parallelism: int = 1,
+    f: object = None,
+) -> list[Value]:
+    """A function of each row of the first inputs, and of the others whole: a Loop that puts rows together."""
+    rows, whole = inputs[: len(Targuments)], inputs[len(Targuments) :]
+    if not rows or any(not row.rank for row in rows):
+        raise Refusal("a function is mapped over rows")
+    turn, go_on = Value(g.name(), INT64, ()), Value(g.name(), BOOL, ())
+    program = step.bodies["f"]
+    specs = [program.specs[name] for name in program.outputs]
+
+    def emit() -> Sequence[Value]:
+        each = [g.op("Gather", row, turn, axis=0, shape=(row.shape or ())[1:]) for row in rows]
+        graph = g.body("f", [*each, *whole])
+        g.nodes.extend(graph.nodes)
+        made = [Value(name, spec.dtype.base, spec.shape) for name, spec in zip(graph.outputs, specs, strict=True)]
+        return [go_on, *made]
+
+    body = emitted(g, emit, [turn, go_on])
+    kinds = [spec.dtype.base for spec in specs]
+    shapes = [None if spec.shape is None else (rows[0].size(0), *spec.shape) for spec in specs]
+    count = g.squeeze(g.sizes(rows[0], [0]), [0])
+    for row in rows[1:]:
+        if row.size(0) is None or row.size(0) != rows[0].size(0):
+            same = g.op("Equal", count, g.squeeze(g.sizes(row, [0]), [0]), dtype=BOOL, shape=())
+            count = g.behind(count, g.must(same, "a function is mapped over different numbers of rows"))
+    return g.ops("Loop", count, g.const(True, BOOL), dtypes=kinds, shapes=shapes, body=body)
+
+
+def ref_select(g: Builder, step: Step, index: Value, *inputs: Value) -> Value:
+    """The value of the chosen variable."""
+    if index.array is not None:
+        number = int(index.array)
+        if not 0 <= number < len(inputs):
+            raise Refusal(f"there is no input {number} among {len(inputs)}")
+        return inputs[number]
+    if any(x.shape is None or x.shape != inputs[0].shape for x in inputs):
+        raise Refusal("variables to choose from are not known to be of one shape")
+    place = g.int64(index)
+    right = g.op("GreaterOrEqual", place, g.const(0, INT64), dtype=BOOL, shape=())
+    sure = g.behind(place, g.must(right, "there is no such input"))
+    rows = g.concat([g.unsqueeze(x, [0]) for x in inputs], 0, (len(inputs), *(inputs[0].shape or ())))
+    return g.op("Gather", rows, sure, axis=0, shape=inputs[0].shape)
+
+
 LOWERINGS: Table = {
     "Case": case,
     "If": if_,
+    "MapDefun": map_defun,
+    "RefSelect": ref_select,
     "StatelessCase": case,
     "StatelessIf": if_,
     "StatelessWhile": while_,

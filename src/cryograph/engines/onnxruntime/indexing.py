@@ -208,6 +208,7 @@ LOWERINGS: Table = {
     "GatherNd": gather_nd,
     "GatherV2": gather_v2,
     "InvertPermutation": invert_permutation,
+    "BatchMatrixBandPart": matrix_band_part,
     "MatrixBandPart": matrix_band_part,
     "OneHot": one_hot,
     "ScatterNd": scatter_nd,

@@ -176,7 +176,7 @@ def xla_eig(g: Builder, step: Step, x: Value, *, lower: bool, max_iter: int, eps
 # --- singular values
 
 
-def _singular(
+def singular(
     g: Builder, x: Value, vectors: bool, full: bool
 ) -> tuple[Value, Value | None, Value | None, list[int], Value]:
     """Values (B, K) that fall, and both sets of vectors as columns; (M, N) and the batch. Not a number throughout for
@@ -241,7 +241,7 @@ def svd(
     g: Builder, step: Step, x: Value, *, compute_uv: bool = True, full_matrices: bool = False
 ) -> list[Value | None]:  # fmt: skip
     """Without vectors numbers stand in their places."""
-    values, u, v, (rows, columns), batch = _singular(g, x, compute_uv, full_matrices)
+    values, u, v, (rows, columns), batch = singular(g, x, compute_uv, full_matrices)
     least = min(rows, columns)
     found = _laid(g, values, x, batch, [least])
     if u is None or v is None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ...base.dtypes import FLOAT32
 from ...base.shapes import Shape
 from ...program.program import Step
 from . import complexes
@@ -48,6 +49,21 @@ def mat_mul(
 ) -> Value:
     """(M, K) by (K, N)"""
     return _product(g, x, y, transpose_a, transpose_b)
+
+
+def sparse_mat_mul(
+    g: Builder,
+    step: Step,
+    x: Value,
+    y: Value,
+    *,
+    transpose_a: bool = False,
+    transpose_b: bool = False,
+    a_is_sparse: bool = False,
+    b_is_sparse: bool = False,
+) -> Value:
+    """A plain product: what is sparse is only a hint."""
+    return _product(g, g.cast(x, FLOAT32), g.cast(y, FLOAT32), transpose_a, transpose_b)
 
 
 def batch_mat_mul(
@@ -123,5 +139,6 @@ LOWERINGS: Table = {
     "BiasAddV1": bias_add_v1,
     "Einsum": einsum,
     "MatMul": mat_mul,
+    "SparseMatMul": sparse_mat_mul,
     "_FusedMatMul": fused_mat_mul,
 }

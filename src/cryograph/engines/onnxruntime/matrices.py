@@ -46,7 +46,7 @@ def size_of(g: Builder, x: Value, axis: int) -> Value:
     return g.squeeze(g.sizes(x, [x.rank + axis]), [0])
 
 
-def _numbers(g: Builder, x: Value, axis: int) -> Value:
+def numbers_of(g: Builder, x: Value, axis: int) -> Value:
     """0, 1, 2 ... along a dimension."""
     size = x.size(axis)
     if size is not None:
@@ -54,13 +54,13 @@ def _numbers(g: Builder, x: Value, axis: int) -> Value:
     return g.op("Range", g.const(0, INT64), size_of(g, x, axis), g.const(1, INT64), shape=(None,))
 
 
-def _column(g: Builder, x: Value, place: Value, axis: int) -> Value:
+def column_of(g: Builder, x: Value, place: Value, axis: int) -> Value:
     """One column (axis -1) or row (axis -2), without its dimension."""
     shape = None if x.shape is None else tuple(s for i, s in enumerate(x.shape) if i != len(x.shape) + axis)
     return g.op("Gather", x, place, axis=axis, shape=shape)
 
 
-def _stood(g: Builder, x: Value, axis: int) -> Value:
+def stood(g: Builder, x: Value, axis: int) -> Value:
     """A vector as a column (axis -1) or a row (axis -2)."""
     return g.unsqueeze(x, [x.rank if axis == -1 else x.rank - 1])
 
@@ -78,11 +78,11 @@ def _eliminated(g: Builder, whole: Value, size: Value, numbers: Value) -> tuple[
     """Matrices whose first square is made the identity by Gauss and Jordan's steps with the largest pivot of each
     column; with these pivots (..., N) and whether rows were swapped (..., N)."""
     batch: Shape = None if whole.shape is None else (*whole.shape[:-2], whole.shape[-2])
-    zeros = g.op("Sub", *[_column(g, whole, g.const(0, INT64), -1)] * 2, shape=batch)
+    zeros = g.op("Sub", *[column_of(g, whole, g.const(0, INT64), -1)] * 2, shape=batch)
 
     def change(turn: Value, held: Sequence[Value]) -> tuple[None, Sequence[Value]]:
         now, pivots, swaps = held
-        column = _column(g, now, turn, -1)
+        column = column_of(g, now, turn, -1)
         here = g.binary("Equal", numbers, turn, BOOL)
         open_ = g.binary("GreaterOrEqual", numbers, turn, BOOL)
         # What is not a number is the last to be chosen, but before the rows that have been.
@@ -92,15 +92,15 @@ def _eliminated(g: Builder, whole: Value, size: Value, numbers: Value) -> tuple[
         one: Shape = None if column.shape is None else (*column.shape[:-1], 1)
         best = g.op("ArgMax", sizes, dtype=INT64, axis=-1, keepdims=1, shape=one)
         chosen = g.binary("Equal", numbers, best, BOOL)
-        row = _stood(g, _column(g, now, turn, -2), -2)
-        places = g.op("Expand", _stood(g, best, -1), g.shape_of(row))
+        row = stood(g, column_of(g, now, turn, -2), -2)
+        places = g.op("Expand", stood(g, best, -1), g.shape_of(row))
         picked = g.op("GatherElements", now, places, axis=-2, shape=row.shape)
         pivot = g.op("GatherElements", column, best, axis=-1, shape=one)
-        scaled = g.binary("Div", picked, _stood(g, pivot, -1))
-        swapped = g.where(_stood(g, chosen, -1), row, now, now.shape)
-        factors = g.where(chosen, _column(g, row, turn, -1), column, column.shape)
-        reduced = g.binary("Sub", swapped, g.binary("Mul", _stood(g, factors, -1), scaled))
-        after = g.where(_stood(g, here, -1), scaled, reduced, now.shape)
+        scaled = g.binary("Div", picked, stood(g, pivot, -1))
+        swapped = g.where(stood(g, chosen, -1), row, now, now.shape)
+        factors = g.where(chosen, column_of(g, row, turn, -1), column, column.shape)
+        reduced = g.binary("Sub", swapped, g.binary("Mul", stood(g, factors, -1), scaled))
+        after = g.where(stood(g, here, -1), scaled, reduced, now.shape)
         moved = g.cast(g.unary("Not", g.binary("Equal", best, turn, BOOL)), FLOAT64)
         return None, [
             after,
@@ -112,18 +112,18 @@ def _eliminated(g: Builder, whole: Value, size: Value, numbers: Value) -> tuple[
     return done, pivots, swaps
 
 
-def solved(g: Builder, a: Value, b: Value) -> Value:
+def solved(g: Builder, a: Value, b: Value, singular: float = SINGULAR) -> Value:
     """The x of a x = b."""
     whole = g.op("Concat", a, b, axis=-1, shape=None if b.shape is None else (*b.shape[:-1], None))
     size = size_of(g, a, -1)
-    done, pivots, _ = _eliminated(g, whole, size, _numbers(g, a, -2))
+    done, pivots, _ = _eliminated(g, whole, size, numbers_of(g, a, -2))
     columns = g.reshape(size, [1])
     x = g.slice(done, columns, g.ints([np.iinfo(np.int64).max]), [a.rank - 1])
     x = Value(x.name, FLOAT64, b.shape)
     sizes = g.unary("Abs", pivots)
     least = g.op("ReduceMin", sizes, g.ints([-1]), keepdims=0)
     most = g.op("ReduceMax", g.unary("Abs", a), g.ints([-2, -1]), keepdims=0)
-    return _must_not(g, g.binary("LessOrEqual", least, g.binary("Mul", most, g.const(SINGULAR, FLOAT64)), BOOL), x)
+    return _must_not(g, g.binary("LessOrEqual", least, g.binary("Mul", most, g.const(singular, FLOAT64)), BOOL), x)
 
 
 def inverse(g: Builder, step: Step, x: Value, *, adjoint: bool = False) -> Value:
@@ -151,7 +151,7 @@ def solve(g: Builder, step: Step, x: Value, y: Value, *, adjoint: bool = False) 
 def determinant(g: Builder, step: Step, x: Value) -> Value:
     (a,) = matrices_of(g, step, x)
     check_square(a)
-    _, pivots, swaps = _eliminated(g, a, size_of(g, a, -1), _numbers(g, a, -2))
+    _, pivots, swaps = _eliminated(g, a, size_of(g, a, -1), numbers_of(g, a, -2))
     shape = (x.shape or ())[:-2]
     return g.cast(g.op("ReduceProd", _signed(g, pivots, swaps), g.ints([-1]), keepdims=0, shape=shape), x.dtype)
 
@@ -167,7 +167,7 @@ def log_determinant(g: Builder, step: Step, x: Value) -> list[Value]:
     """The sign, and the logarithm of the magnitude."""
     (a,) = matrices_of(g, step, x)
     check_square(a)
-    _, pivots, swaps = _eliminated(g, a, size_of(g, a, -1), _numbers(g, a, -2))
+    _, pivots, swaps = _eliminated(g, a, size_of(g, a, -1), numbers_of(g, a, -2))
     made, last, shape = _signed(g, pivots, swaps), g.ints([-1]), (x.shape or ())[:-2]
     sign = g.op("ReduceProd", g.unary("Sign", made), last, keepdims=0, shape=shape)
     size = g.op("ReduceSum", g.unary("Log", g.unary("Abs", made)), last, keepdims=0, shape=shape)
@@ -185,25 +185,25 @@ def cholesky(g: Builder, step: Step, x: Value) -> Value:
     """Column by column, of the lower triangle. What is not positive definite gives NaN."""
     (a,) = matrices_of(g, step, x)
     check_square(a)
-    numbers = _numbers(g, a, -2)
+    numbers = numbers_of(g, a, -2)
     zeros = g.op("Expand", g.const(0, FLOAT64), g.shape_of(a), shape=a.shape)
     first = g.const(0, INT64)
     fine = g.op(
-        "Add", _column(g, _column(g, zeros, first, -1), first, -1), g.const(1, FLOAT64), shape=(a.shape or ())[:-2]
+        "Add", column_of(g, column_of(g, zeros, first, -1), first, -1), g.const(1, FLOAT64), shape=(a.shape or ())[:-2]
     )
 
     def change(turn: Value, held: Sequence[Value]) -> tuple[None, Sequence[Value]]:
         done, pivots = held
-        row = _stood(g, _column(g, done, turn, -2), -1)
+        row = stood(g, column_of(g, done, turn, -2), -1)
         products = g.squeeze(g.op("MatMul", done, row, shape=row.shape), [row.rank - 1])
-        column = g.binary("Sub", _column(g, a, turn, -1), products)
+        column = g.binary("Sub", column_of(g, a, turn, -1), products)
         pivot = g.op("Gather", column, turn, axis=-1, shape=pivots.shape)
         root = g.unsqueeze(g.unary("Sqrt", pivot), [pivot.rank])
         below = g.binary("Greater", numbers, turn, BOOL)
         here = g.binary("Equal", numbers, turn, BOOL)
         made = g.where(below, g.binary("Div", column, root), g.const(0, FLOAT64), column.shape)
         made = g.where(here, root, made, column.shape)
-        after = g.where(here, _stood(g, made, -1), done, done.shape)
+        after = g.where(here, stood(g, made, -1), done, done.shape)
         lost = g.binary("LessOrEqual", pivot, g.const(0, FLOAT64), BOOL)
         return None, [after, g.where(lost, g.const(0, FLOAT64), pivots, pivots.shape)]
 
@@ -220,7 +220,7 @@ def triangular_solve(g: Builder, step: Step, x: Value, y: Value, *, lower: bool 
     upward = lower == adjoint
     if adjoint:
         a = turned(g, a)
-    size, numbers = size_of(g, a, -1), _numbers(g, a, -1)
+    size, numbers = size_of(g, a, -1), numbers_of(g, a, -1)
     strict = triangle(g, a, upward, 1 if upward else -1)
     corner = g.slice(a, g.ints([0, 0]), g.ints([1, 1]), [a.rank - 2, a.rank - 1])
     shape = g.shapes[0] if g.shapes else None
@@ -230,12 +230,12 @@ def triangular_solve(g: Builder, step: Step, x: Value, y: Value, *, lower: bool 
     def change(turn: Value, held: Sequence[Value]) -> tuple[None, Sequence[Value]]:
         (done,) = held
         place = g.binary("Sub", g.binary("Sub", size, turn), g.const(1, INT64)) if upward else turn
-        row = _column(g, strict, place, -2)
-        known = g.op("MatMul", _stood(g, row, -2), done)
-        rest = g.op("Sub", _stood(g, _column(g, b, place, -2), -2), known)
-        pivot = g.op("Gather", _column(g, a, place, -2), place, axis=-1, shape=(a.shape or ())[:-2])
+        row = column_of(g, strict, place, -2)
+        known = g.op("MatMul", stood(g, row, -2), done)
+        rest = g.op("Sub", stood(g, column_of(g, b, place, -2), -2), known)
+        pivot = g.op("Gather", column_of(g, a, place, -2), place, axis=-1, shape=(a.shape or ())[:-2])
         made = g.op("Div", rest, g.unsqueeze(pivot, [a.rank - 2, a.rank - 1]))
-        return None, [g.where(_stood(g, g.binary("Equal", numbers, place, BOOL), -1), made, done, done.shape)]
+        return None, [g.where(stood(g, g.binary("Equal", numbers, place, BOOL), -1), made, done, done.shape)]
 
     (done,) = repeated(g, size, [zeros], change)
     return g.cast(done, y.dtype)
@@ -250,14 +250,14 @@ def qr(g: Builder, step: Step, x: Value, *, full_matrices: bool = False) -> list
     rows, columns = a.size(-2), a.size(-1)
     if rows is None or columns is None:
         raise Refusal("the matrices have no known size")
-    least, numbers, zero = min(rows, columns), _numbers(g, a, -2), g.const(0, FLOAT64)
+    least, numbers, zero = min(rows, columns), numbers_of(g, a, -2), g.const(0, FLOAT64)
     batch = g.sizes(a, range(a.rank - 2))
     target = g.concat([batch, g.ints([rows, rows])], 0) if a.rank > 2 else g.ints([rows, rows])
     start = g.op("Expand", g.const(np.eye(rows), FLOAT64), target, shape=(*(a.shape or ())[:-2], rows, rows))
 
     def change(turn: Value, held: Sequence[Value]) -> tuple[None, Sequence[Value]]:
         q, r = held
-        column = _column(g, r, turn, -1)
+        column = column_of(g, r, turn, -1)
         below = g.where(g.binary("Greater", numbers, turn, BOOL), column, zero, column.shape)
         last = g.ints([-1])
         one: Shape = None if column.shape is None else (*column.shape[:-1], 1)
@@ -270,8 +270,8 @@ def qr(g: Builder, step: Step, x: Value, *, full_matrices: bool = False) -> list
         scale = g.where(none, g.const(1, FLOAT64), g.binary("Sub", head, beta), one)
         here = g.binary("Equal", numbers, turn, BOOL)
         v = g.where(here, g.const(1, FLOAT64), g.binary("Div", below, scale), column.shape)
-        standing, lying = _stood(g, v, -1), _stood(g, v, -2)
-        twice = g.binary("Mul", standing, _stood(g, tau, -1))
+        standing, lying = stood(g, v, -1), stood(g, v, -2)
+        twice = g.binary("Mul", standing, stood(g, tau, -1))
         r = g.binary("Sub", r, g.op("MatMul", twice, g.op("MatMul", lying, r, shape=None), shape=r.shape))
         q = g.binary("Sub", q, g.op("MatMul", g.op("MatMul", q, twice, shape=None), lying, shape=q.shape))
         return None, [q, r]

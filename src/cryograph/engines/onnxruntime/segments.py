@@ -94,6 +94,24 @@ def bucketize(g: Builder, step: Step, x: Value, *, boundaries: list[float] = [])
     return g.cast(_places(g, _not_greater(g), limits, x, x.rank), INT32)
 
 
+def histogram(
+    g: Builder, step: Step, values: Value, value_range: Value, nbins: Value, *, dtype: DType = INT32
+) -> Value:
+    """How many numbers lie in each bin; those outside of the range in the first and the last one."""
+    low, high = (float(end) for end in g.fixed(value_range, "the range"))
+    (count,) = g.fixed_ints(nbins, "the number of bins")
+    if count <= 0 or low >= high or values.dtype not in _JOINED:
+        raise Refusal(f"{count} bins from {low} to {high} make no histogram of {values.dtype}")
+    flat = g.reshape(values, [-1])
+    start = g.const(np.asarray(low).astype(values.dtype.numpy or np.float32), values.dtype)
+    inside = g.op("Sub", g.op("Max", flat, start, shape=(None,)), start, shape=(None,))
+    kind = values.dtype if values.dtype.is_floating else FLOAT64
+    placed = g.op("Div", g.cast(inside, kind), g.const((high - low) / count, kind), shape=(None,))
+    places = g.op("Min", g.cast(placed, INT64), g.const(count - 1, INT64), shape=(None,))
+    ones = g.op("Expand", g.const(1, INT64), g.op("Shape", places, dtype=INT64, shape=(1,)), shape=(None,))
+    return g.cast(scattered(g, ones, Value(places.name, INT64, (None,)), count, "add", 0), dtype)
+
+
 def _bound(compare: Callable[[Builder], Callable[[Value, Value], Value]]) -> Lowering:
     def lower(g: Builder, step: Step, rows: Value, wanted: Value, *, out_type: DType = INT32) -> Value:
         if rows.rank != 2 or wanted.rank != 2:
@@ -107,6 +125,7 @@ LOWERINGS: Table = {
     "Bincount": bincount,
     "Bucketize": bucketize,
     "DenseBincount": dense_bincount,
+    "HistogramFixedWidth": histogram,
     "LowerBound": _bound(_less),
     "UpperBound": _bound(_not_greater),
 }

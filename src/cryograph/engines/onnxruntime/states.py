@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from ...base.dtypes import INT64
+from ...base.dtypes import BOOL, FLOAT32, FLOAT64, INT64
 from ...program.program import Step
 from .backprop import strided_slice_update
 from .builder import Builder, Lowering, Table
@@ -66,6 +66,24 @@ def _positions(reduction: str, negated: bool = False) -> Lowering:
     return lower
 
 
+def divided(g: Builder, step: Step, value: Value, indices: Value, updates: Value) -> Value:
+    """Rows by number over what divides them, the product of all where several name one row."""
+    if value.dtype not in (FLOAT32, FLOAT64):
+        raise Refusal(f"{step.op} of {value.dtype} has no lowering to ONNX")
+    ones = g.op("Expand", g.like(1, value), g.shape_of(value), shape=value.shape)
+    by: Value = _rows("mul")(g, step, ones, indices, updates)
+    return g.op("Div", value, by, shape=value.shape)
+
+
+def count_up(g: Builder, step: Step, value: Value, *, limit: int) -> list[Value]:
+    """One more, and what it was."""
+    if value.shape != ():
+        raise Refusal("a counter is a single number")
+    right = g.op("Less", value, g.like(limit, value), dtype=BOOL, shape=())
+    sure = g.behind(value, g.must(right, "the counter has reached its limit"))
+    return [g.op("Add", sure, g.like(1, value), shape=()), sure]
+
+
 _KINDS: dict[str, tuple[str, bool]] = {
     "Add": ("add", False),
     "Max": ("max", False),
@@ -81,6 +99,10 @@ LOWERINGS: Table = {
     **{f"ResourceScatterNd{word}": _positions(*_KINDS[word]) for word in _PLACED},
     **{f"Scatter{word}": _rows(*kind) for word, kind in _KINDS.items()},
     **{f"ScatterNd{word}": _positions(*_KINDS[word]) for word in _PLACED},
+    "CountUpTo": count_up,
+    "ResourceCountUpTo": count_up,
+    "ResourceScatterDiv": divided,
     "ResourceStridedSliceAssign": strided_slice_update,
+    "ScatterDiv": divided,
     "StridedSliceAssign": strided_slice_update,
 }
