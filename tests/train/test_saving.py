@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import resource
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -12,9 +14,10 @@ import pytest
 import cryograph as cg
 from cryograph.base.dtypes import FLOAT32, STRING
 from cryograph.base.errors import FileError, InputError, MissingWeightsError, RefusedError
+from cryograph.formats.checkpoint import is_whole
 from cryograph.formats.state import read_state
 from cryograph.train import saving
-from tests.support.small_graphs import const, document_of, node, placeholder
+from tests.support.small_graphs import const, document_of, handle, node, placeholder
 
 DEMO = Path(cg.__file__).parent / "data" / "demo"
 
@@ -99,6 +102,115 @@ def test_threads_save_one_after_the_other(saved: cg.Session, tmp_path: Path) -> 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(save, range(1, 13)))
     assert len(list(tmp_path.glob("model-*.index"))) == 2
+
+
+def test_what_is_saved_while_threads_write_is_of_one_moment(tmp_path: Path) -> None:
+    """Two variables are counted up together; readers, writers and savers see them equal."""
+    parts = [*(handle(name, shape=()) for name in "ab"), const("one", np.float32(1))]
+    parts += [node(f"add_{name}", "AssignAddVariableOp", name, "one", dtype=FLOAT32) for name in "ab"]
+    parts += [node(f"read_{name}", "ReadVariableOp", name, dtype=FLOAT32) for name in "ab"]
+    model = cg.Model.of(document_of(*parts, node("step", "NoOp", "^add_a", "^add_b"), values={"a": 0.0, "b": 0.0}))
+    torn: list[object] = []
+    with model.session() as s:
+
+        def write() -> None:
+            for _ in range(60):
+                s.run("step")
+
+        def read() -> None:
+            for _ in range(120):
+                a, b = s.run(["read_a", "read_b"])
+                torn.extend([(a, b)] if a != b else [])
+
+        def save(name: str) -> None:
+            for number in range(12):
+                held = cg.Checkpoint(s.save(tmp_path / name, number, write_meta_graph=False))
+                values = [held[key].numpy().item() for key in "ab"]
+                torn.extend([values] if values[0] != values[1] else [])
+
+        with ThreadPoolExecutor(8) as pool:
+            done = [pool.submit(work) for work in (write, read, write, read, write)]
+            done += [pool.submit(save, name) for name in ("one", "two")]
+            for each in done:
+                each.result()
+        assert torn == []
+        assert s.value("a") == s.value("b") == 180
+
+
+@pytest.fixture(params=["a session", "the ops of its saver"])
+def save(request: pytest.FixtureRequest, saved: cg.Session) -> Callable[[Path], object]:
+    """Two ways to save."""
+    if request.param == "a session":
+        return lambda path: saved.save(path)
+    return lambda path: saved.run("save_1/control_dependency:0", {"save_1/Const:0": str(path)})
+
+
+def content(folder: Path) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.is_file()}
+
+
+def test_a_full_disk_leaves_what_was_there(save: Callable[[Path], object], saved: cg.Session, tmp_path: Path) -> None:
+    """The system refuses to write more than 20,000 bytes into a file, as it does on a disk that is full."""
+    save(tmp_path / "model")
+    before = content(tmp_path)
+    saved.assign("global_step", 7)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        for name in ("model", "other"):
+            with pytest.raises(FileError, match=r"(?s)File too large|cannot be written|Cannot write"):
+                save(tmp_path / name)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert content(tmp_path) == before
+    assert saved.value("global_step") == 7
+    save(tmp_path / "model")
+    assert cg.Checkpoint(tmp_path / "model")["global_step"].numpy() == 7
+
+
+def test_a_path_that_cannot_be_written_is_named(save: Callable[[Path], object], tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(FileError, match="file"):
+        save(tmp_path / "file" / "model")
+    assert content(tmp_path) == {"file": b""}
+
+
+def test_an_interrupted_save_leaves_a_whole_checkpoint(
+    save: Callable[[Path], object], saved: cg.Session, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Ctrl-C comes before the first, the second ... file is flushed or takes its name."""
+    save(tmp_path / "model")
+    calls = [0]
+
+    def interrupted(function: Callable[..., object], when: int) -> Callable[..., object]:
+        def call(*arguments: object) -> object:
+            calls[0] += 1
+            if calls[0] == when:
+                raise KeyboardInterrupt
+            return function(*arguments)
+
+        return call
+
+    real = os.fsync, os.replace
+    for when in range(1, 40):
+        calls[0] = 0
+        saved.assign("global_step", when)
+        monkeypatch.setattr(os, "fsync", interrupted(real[0], when))
+        monkeypatch.setattr(os, "replace", interrupted(real[1], when))
+        try:
+            save(tmp_path / "model")
+        except KeyboardInterrupt:
+            names = content(tmp_path).keys()
+            assert not [name for name in names if name.endswith(".tmp")], when
+            found = cg.latest_checkpoint(tmp_path)
+            assert found is None or is_whole(found)
+            step = None if found is None else cg.Checkpoint(found)["global_step"].numpy().item()
+            assert step in (None, when - 1, when, 3000), when
+        else:
+            assert when > 3
+            assert cg.Checkpoint(tmp_path / "model")["global_step"].numpy() == when
+            return
+    raise AssertionError("no save came to its end")
 
 
 def test_the_last_few_are_kept(saved: cg.Session, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -240,17 +240,17 @@ def _of_directory(name: str) -> str:
 def save_checkpoint(
     prefix: Path,
     tensors: Mapping[str, ArrayLike | Tensor],
-    shards: int = 1,
+    shards: int | Sequence[Sequence[str]] = 1,
     version: int = 2,
     object_graph: pb.TrackableObjectGraph | bytes | None = None,
     slices: Mapping[str, str] | None = None,
 ) -> str:
     """Writes a checkpoint and gives its prefix. Tensors that lie in files are streamed, not loaded.
 
-    Version 2 writes `PREFIX.index` and `shards` data files, filled in the order of `tensors`, as evenly as names allow;
-    version 1 one file, or with `shards` several and the prefix `PREFIX-?????-of-00002`. `object_graph` is stored as
-    TF2 does, behind the last tensor. `slices` gives for keys that hold parts of a partitioned tensor its name and slice
-    ("w 4 3 0,2:-").
+    Version 2 writes `PREFIX.index` and `shards` data files, filled in the order of `tensors`, as evenly as names allow
+    (or as is said: the names of each); version 1 one file, or with `shards` several and the prefix
+    `PREFIX-?????-of-00002`. `object_graph` is stored as TF2 does, behind the last tensor. `slices` gives for keys that
+    hold parts of a partitioned tensor its name and slice ("w 4 3 0,2:-").
 
     All is written under temporary names, flushed to disk and renamed, the index last: after a crash there is the old
     checkpoint of that prefix, none, or the new one. InputError for names or dtypes that a checkpoint cannot hold.
@@ -271,8 +271,13 @@ def save_checkpoint(
     return name
 
 
-def _share_out(tensors: Mapping[str, Tensor], shards: int) -> list[list[str]]:
-    """Names for each shard: contiguous runs of about the same number of bytes."""
+def _share_out(tensors: Mapping[str, Tensor], shards: int | Sequence[Sequence[str]]) -> list[list[str]]:
+    """Names for each shard: contiguous runs of about the same number of bytes, where it is not said."""
+    if not isinstance(shards, int):
+        said = [list(names) for names in shards]
+        rest = tensors.keys() - {name for names in said for name in names}
+        said[-1] += [name for name in tensors if name in rest]
+        return said
     if not 1 <= shards <= MAX_SHARDS:
         raise InputError(f"A checkpoint has 1 to {MAX_SHARDS} data files, not {shards}.")
     total = sum(max(t.nbytes, 1) for t in tensors.values())

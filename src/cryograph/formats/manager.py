@@ -11,7 +11,7 @@ import contextlib
 import os
 import re
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -22,8 +22,8 @@ from ..base.errors import Error, FormatError, InputError
 from ..base.files import Path, is_file, is_remote, join, list_dir, make_dir, modified_time, remove_file
 from ..base.tensors import Array, Tensor, tensor_like
 from ..wire import messages as pb
-from .checkpoint import Checkpoint, is_whole, save_checkpoint
-from .state import base_name, find_checkpoints, read_state, step_of, write_state
+from .checkpoint import SHARDED_NAME, Checkpoint, is_whole, save_checkpoint
+from .state import base_name, find_checkpoints, has_checkpoint, read_state, step_of, write_state
 
 SECONDS = 3600.0
 
@@ -43,6 +43,10 @@ class CheckpointManager:
     `background`, `save` returns once the values are copied, and a thread writes them; an error of writing is raised by
     the next `save`, `wait` or `close`. Use it as a context manager, or call `wait` before the process ends.
 
+    A manager goes on from the checkpoints that a former one left. One `like_saver` does as `tf.train.Saver`: it begins
+    with none and removes only what it has written, counts the hours from its own beginning (one is kept for good for
+    each that has passed, not for each between two), and writes no times into the `checkpoint` file.
+
     One process at a time may save to a directory; others may open managers of it to read. InputError for a
     `max_to_keep` or `keep_every_hours` that keeps nothing.
     """
@@ -54,6 +58,7 @@ class CheckpointManager:
         keep_every_hours: float | None = None,
         background: bool = True,
         name: str = "model.ckpt",
+        like_saver: bool = False,
     ) -> None:
         if max_to_keep is not None and max_to_keep < 1:
             raise InputError(f"max_to_keep is {max_to_keep}; at least one checkpoint must be kept.")
@@ -67,8 +72,9 @@ class CheckpointManager:
         self._pool: ThreadPoolExecutor | None = None
         self._writing: Future[None] | None = None
         self._is_tidy = False
+        self._like_saver = like_saver
         make_dir(self.directory)
-        self._kept, self._preserved = self._found()
+        self._kept, self._preserved = ([], time.time()) if like_saver else self._found()
 
     @property
     def latest(self) -> str | None:
@@ -89,14 +95,15 @@ class CheckpointManager:
         tensors: Mapping[str, ArrayLike | Tensor],
         global_step: int | None,
         meta: Callable[[str], None] | None = None,
-        shards: int = 1,
+        shards: int | Sequence[Sequence[str]] = 1,
         object_graph: pb.TrackableObjectGraph | bytes | None = None,
         slices: Mapping[str, str] | None = None,
+        version: int = 2,
     ) -> str:
         """Saves and gives the prefix. `meta(path)` writes the graph as `PREFIX.meta`, when it is wanted beside.
 
-        Without a step the prefix is `DIRECTORY/NAME`, which is written anew each time. `slices` are as
-        `save_checkpoint` takes them.
+        Without a step the prefix is `DIRECTORY/NAME`, which is written anew each time. `shards`, `slices` and `version`
+        are as `save_checkpoint` takes them.
 
         Blocks until a former save is done and, in the background, until the arrays are copied.
         """
@@ -108,27 +115,29 @@ class CheckpointManager:
             name: _snapshot(value) if self._background else tensor_like(value) for name, value in tensors.items()
         }
 
-        is_new = not is_file(f"{prefix}.index")
+        count = shards if isinstance(shards, int) else len(shards)
+        called = f"{prefix}-?????-of-{count:05}" if version == 1 and count > 1 else prefix
+        is_new = not is_file(f"{prefix}.index") and not has_checkpoint(called)
 
         def write() -> None:
             try:
-                save_checkpoint(prefix, snapshot, shards=shards, object_graph=object_graph, slices=slices)
+                save_checkpoint(prefix, snapshot, shards, version, object_graph, slices)
                 if meta is not None:
                     meta(f"{prefix}.meta")
-                self._note(prefix)
+                self._note(called)
             except BaseException:
                 if is_new:  # a full disk: half of a checkpoint would take what is left of it
                     with contextlib.suppress(Error):
-                        self._remove(prefix)
+                        self._remove(called)
                 raise
 
         if not self._background:
             write()
-            return prefix
+            return called
         if self._pool is None:
             self._pool = ThreadPoolExecutor(1, "cryograph-save")
         self._writing = self._pool.submit(write)
-        return prefix
+        return called
 
     def wait(self) -> None:
         """Waits for a save that is under way; raises what went wrong with it."""
@@ -194,18 +203,30 @@ class CheckpointManager:
 
     def _write_state(self) -> None:
         prefixes, times = [k.prefix for k in self._kept], [k.made for k in self._kept]
-        write_state(self.directory, prefixes[-1], prefixes, times, self._preserved)
+        if self._like_saver:
+            write_state(self.directory, prefixes[-1], prefixes)
+        else:
+            write_state(self.directory, prefixes[-1], prefixes, times, self._preserved)
 
     def _keeps_for_good(self, kept: _Kept) -> bool:
-        if self._hours is None or kept.made - self._preserved < self._hours * SECONDS:
+        wait = 0.0 if self._hours is None else self._hours * SECONDS
+        if self._hours is None or kept.made - self._preserved < wait:
             return False
-        self._preserved = kept.made
+        self._preserved = self._preserved + wait if self._like_saver else kept.made
         return True
 
     def _remove(self, prefix: str) -> None:
-        base = re.escape(base_name(prefix))
-        member = re.compile(rf"{base}\.(index|meta|data-\d{{5}}-of-\d{{5}})")
-        for name in sorted(list_dir(self.directory), key=lambda n: not n.endswith(".index")):
+        names = sorted(list_dir(self.directory), key=lambda n: not n.endswith(".index"))
+        base = base_name(prefix)
+        shards = SHARDED_NAME.search(base)
+        if shards is not None:  # of version 1, several files
+            whole, count = re.escape(base[: shards.start()]), base[-5:]
+            member = re.compile(rf"{whole}(\.meta|-\d{{5}}-of-{count})")
+        else:
+            member = re.compile(rf"{re.escape(base)}\.(index|meta|data-\d{{5}}-of-\d{{5}})")
+            if not any(member.fullmatch(name) and not name.endswith(".meta") for name in names):
+                member = re.compile(rf"{re.escape(base)}(\.meta)?")  # of version 1, one file
+        for name in names:
             if member.fullmatch(name):
                 remove_file(join(self.directory, name))
 

@@ -30,7 +30,7 @@ def key_of(fetches: Any) -> Hashable:
     kind: Any = type(fetches)
     if isinstance(fetches, str):
         return fetches
-    if kind is list or isinstance(fetches, tuple):
+    if isinstance(fetches, list | tuple):
         return (kind, *map(key_of, fetches))
     if isinstance(fetches, Mapping):
         return (kind, tuple(fetches), *map(key_of, fetches.values()))
@@ -70,7 +70,7 @@ def resolved(fetches: Any, graph: Graph) -> Fetches:
 def nested(fetches: Any, values: Iterator[Any]) -> Any:
     """The values, in order, in the nest of the fetches."""
     kind: Any = type(fetches)
-    if kind is list:
+    if isinstance(fetches, list):
         return [nested(item, values) for item in fetches]
     if isinstance(fetches, tuple):
         made = [nested(item, values) for item in fetches]

@@ -36,11 +36,13 @@ SAVING = frozenset({"Save", "SaveSlices", "SaveV2"})
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One tensor of a checkpoint: its key, the slice of it (empty for all of it), and the tensor in the graph."""
+    """One tensor of a checkpoint: its key, the slice of it (empty for all of it), the tensor in the graph, and the node
+    that saves it: each writes a data file."""
 
     key: str
     slice_spec: str
     tensor: str
+    node: str
 
     @property
     def called(self) -> str:
@@ -83,7 +85,8 @@ class Saving:
         key = (directory, name, max_to_keep, every_hours)
         manager = self._managers.get(key)
         if manager is None:
-            manager = CheckpointManager(directory or ".", max_to_keep, every_hours, background=False, name=name)
+            folder = directory or "."
+            manager = CheckpointManager(folder, max_to_keep, every_hours, background=False, name=name, like_saver=True)
             self._managers[key] = manager
         if self._saver is None:
             self._saver = saved_by(self._document)
@@ -98,8 +101,10 @@ class Saving:
             tensors,
             global_step,
             meta=(lambda path: write_metagraph(restorable(document), path)) if meta else None,
+            shards=_shards(self._saver) if self._saver else 1,
             object_graph=tree,
             slices=slices,
+            version=_version(document, self._saver),
         )
 
     def restore(self, prefix: Path, partial: bool) -> None:
@@ -142,18 +147,41 @@ class Saving:
         )
 
 
+def _shards(entries: Sequence[Entry]) -> list[list[str]]:
+    """The keys of each data file."""
+    nodes = dict.fromkeys(entry.node for entry in entries)
+    return [[entry.called for entry in entries if entry.node == node] for node in nodes]
+
+
+def _version(document: Document, entries: Sequence[Entry]) -> int:
+    """The version of checkpoints that a saver writes."""
+    return 2 if not entries or document.graph.nodes[entries[0].node].op == "SaveV2" else 1
+
+
 def saved_by(document: Document) -> list[Entry]:
-    """What the ops of the graph's own Saver save; nothing where it has none at the top of the graph."""
+    """What the ops of the graph's own Saver save, in the order of its shards; nothing where it has none at the top of
+    the graph."""
     operation = Port.parse(document.meta.saver_def.save_tensor_name).node
     found = []
     for node, names, slices in _listed(document, operation, SAVING):
-        first = 2 if node.op == "Save" else 3
+        first = 2 if node.op == "Save" else 3  # behind the path, the names and the slices
         values = node.data_inputs[first:]
         if len(values) != len(names):
             raise GraphError(f"{node.name!r} ({node.op}) saves {len(values)} tensors under {len(names)} names.")
         triples = zip(names, slices, values, strict=True)
-        found += [Entry(name, spec, port.tensor) for name, spec, port in triples]
-    return found
+        found += [Entry(name, spec, port.tensor, node.name) for name, spec, port in triples]
+    places = {name: _shard_of(document, name) for name in dict.fromkeys(entry.node for entry in found)}
+    return sorted(found, key=lambda entry: places[entry.node])
+
+
+def _shard_of(document: Document, node: str) -> int:
+    """Which shard a saving op writes, as the op that makes its file name says."""
+    graph = document.graph
+    named = graph.nodes[node].data_inputs[0].node
+    if named not in graph or graph.nodes[named].op != "ShardedFilename":
+        return 0
+    number = Place(graph, {}).constant(graph.nodes[named].data_inputs[1])
+    return 0 if number is None else int(number.numpy())
 
 
 def restored_by(document: Document, operation: str, checkpoint: Checkpoint) -> dict[str, Tensor]:

@@ -126,8 +126,8 @@ class Session:
         the `checkpoint` file, and gives the whole prefix.
 
         `global_step` is a number, or the name of the tensor that holds it; without one the prefix is what was given.
-        Older checkpoints of this prefix than the last `max_to_keep` are removed (None keeps all); one is kept for good
-        every so many hours.
+        Of those that this session saved under the prefix, the last `max_to_keep` are kept (None keeps all), and one
+        for good every so many hours; what others saved stays.
         """
         self._check_open()
         step = self._step(global_step) if isinstance(global_step, str) else global_step

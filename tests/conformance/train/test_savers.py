@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -79,6 +80,73 @@ def test_the_same_files_are_written(folder: Path, resources: bool, partitioned: 
         for variable in v1.global_variables():
             value = session.run(variable)
             assert value.tolist() == both.theirs.run(both.variables[variable.op.name]).tolist()
+
+
+@pytest.mark.parametrize("sharded", [False, True])
+@pytest.mark.parametrize("version", [1, 2])
+def test_shards_and_versions_are_those_of_the_saver(folder: Path, version: int, sharded: bool) -> None:
+    """Files and the `checkpoint` file byte for byte, while old ones are removed; TensorFlow restores them."""
+    both = Both(folder, False, True, write_version=version, sharded=sharded, max_to_keep=2)
+    for step in (1, 2, 3):
+        if step > 1:
+            with both.graph.as_default():
+                both.saver.save(both.theirs, str(folder / "theirs" / "model"), step)
+        written = both.ours.save(folder / "ours" / "model", step, max_to_keep=2)
+    both.ours.save(folder / "ours" / "beside", write_meta_graph=False)
+    both.ours.save(folder / "ours" / "model", 3, max_to_keep=2)
+    ours, theirs = files(folder / "ours"), files(folder / "theirs")
+    beside = [name for name in ours if name.startswith("beside")]
+    assert len(beside) == {(1, False): 1, (1, True): 2, (2, False): 2, (2, True): 3}[version, sharded]
+    assert ours.keys() - set(beside) == theirs.keys()
+    for name in theirs:
+        assert ours[name] == theirs[name], name
+    assert len(list((folder / "ours").glob("*.meta"))) == 2
+    latest = tf.train.latest_checkpoint(str(folder / "ours"))
+    assert latest == cg.latest_checkpoint(folder / "ours") == written
+    expected = both.theirs.run(both.variables)
+    with both.graph.as_default():
+        both.theirs.run(both.variables["a"].assign(tf.zeros([2, 2])))
+        both.saver.restore(both.theirs, written)
+    for name, value in both.theirs.run(both.variables).items():
+        assert value.tolist() == expected[name].tolist()
+    both.ours.assign("a", np.zeros((2, 2), np.float32))
+    both.ours.restore(folder / "theirs")
+    both.compare()
+
+
+@pytest.mark.parametrize("hours", [[0.5] * 8, [1.9, 0.2, 1.1, 0.8, 0.1, 0.1, 3.5, 0.4, 0.4], [2.5, 0.1, 0.1, 0.1, 0.1]])
+def test_those_of_each_hour_are_kept_for_good(
+    folder: Path, hours: list[float], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = [1e9]
+    monkeypatch.setattr(time, "time", lambda: clock[0])
+    both = Both(folder, True, max_to_keep=2, keep_checkpoint_every_n_hours=1)
+    how: dict[str, Any] = {"max_to_keep": 2, "keep_checkpoint_every_n_hours": 1, "write_meta_graph": False}
+    both.ours.save(folder / "ours" / "model", 1, **how)
+    for step, passed in enumerate(hours, 2):
+        clock[0] += passed * 3600 + 1
+        both.ours.save(folder / "ours" / "model", step, **how)
+        with both.graph.as_default():
+            both.saver.save(both.theirs, str(folder / "theirs" / "model"), step, write_meta_graph=False)
+    ours, theirs = files(folder / "ours"), files(folder / "theirs")
+    assert ours.keys() == theirs.keys()
+    assert ours["checkpoint"] == theirs["checkpoint"]
+
+
+def test_what_others_saved_stays(folder: Path) -> None:
+    """TensorFlow's Saver removes only what it has written itself, and lists only that."""
+    both = Both(folder, True)
+    for step in range(2, 8):
+        with both.graph.as_default():
+            both.saver.save(both.theirs, str(folder / "theirs" / "model"), step)
+    before = files(folder / "theirs").keys()
+    both.ours.save(folder / "theirs" / "model", 8, max_to_keep=1)
+    state = (folder / "theirs" / "checkpoint").read_bytes()
+    assert before < files(folder / "theirs").keys()
+    with both.graph.as_default():
+        fresh = v1.train.Saver(v1.global_variables(), save_relative_paths=True, max_to_keep=1)
+        fresh.save(both.theirs, str(folder / "theirs" / "model"), 8)
+    assert (folder / "theirs" / "checkpoint").read_bytes() == state
 
 
 @pytest.mark.parametrize("sharded", [False, True])
