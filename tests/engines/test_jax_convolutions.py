@@ -94,3 +94,12 @@ def test_where_spectra_pay() -> None:
     assert not pays((64, 14, 14, 32), (5, 5, 32, 64), gap=2)
     assert not pays((64, 14, 14, 64), (5, 5, 32, 64))  # groups
     assert not pays((8, 14, 14, 14, 32), (5, 5, 5, 32, 64))
+
+
+def test_derivatives_of_the_largest_go_to_the_first_of_equal_ones() -> None:
+    x, attrs = np.round(floats(2, 7, 6, 3)), {"ksize": [1, 3, 2, 1], "strides": [1, 2, 2, 1], "padding": b"SAME"}
+    traced = Traced(program_of(case("MaxPool", x, **attrs)))
+    made, turned = jax.vjp(lambda given: traced.call([given], traced.big, traced.seeds())[0], x)
+    back = floats(*made.shape, seed=2)
+    asked = case("MaxPoolGrad", x, np.asarray(made), back, **attrs)
+    assert_answers(asked, [np.asarray(turned(back)[0])], Numpy().prepare(program_of(asked))(feeds_of(asked)))

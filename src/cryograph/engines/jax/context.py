@@ -43,14 +43,13 @@ class JaxContext(Context):
         """The operations of XLA."""
         return self.jax.lax
 
-    def kind(self, output: int) -> np.dtype[Any]:
-        """The numpy dtype of an output."""
-        held = self.output_dtypes[output].numpy
-        return np.dtype(object) if held is None else held
-
     def sizes(self, x: Any) -> tuple[int, ...]:
         """The numbers of an array, which must be known."""
         return sizes(x)
+
+    def check(self, fails: Any, message: str) -> None:
+        """RunError where a condition holds anywhere: at once where it is known, else behind the run."""
+        check(fails, message)
 
     def body(self, name: str) -> Program:
         """One of the step's bodies."""

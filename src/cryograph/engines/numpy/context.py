@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 
 from ...base.dtypes import DType
+from ...base.errors import RunError
 from ...base.tensors import Array
 from ...program.program import Step
 
@@ -31,8 +32,17 @@ class Context:
     @property
     def dtype(self) -> np.dtype[Any]:
         """The numpy dtype of the first output."""
-        held = self.output_dtypes[0].numpy
+        return self.kind(0)
+
+    def kind(self, output: int) -> np.dtype[Any]:
+        """The numpy dtype of an output."""
+        held = self.output_dtypes[output].numpy
         return np.dtype(object) if held is None else held
+
+    def check(self, fails: Any, message: str) -> None:
+        """RunError where a condition holds anywhere."""
+        if np.any(fails):
+            raise RunError(message)
 
     def sizes(self, x: Any) -> tuple[int, ...]:
         """The numbers of an array of any shape, which say how large something is."""
