@@ -47,6 +47,11 @@ class JaxContext(Context):
         """The numbers of an array, which must be known."""
         return sizes(x)
 
+    def derived_as(self, value: Any, like: Any) -> Any:
+        """A value whose derivatives are those of another."""
+        stop = self.lax.stop_gradient
+        return stop(value) + (like - stop(like))
+
     def check(self, fails: Any, message: str) -> None:
         """RunError where a condition holds anywhere: at once where it is known, else behind the run."""
         check(fails, message)

@@ -3,7 +3,7 @@ array namespace, and rules of its own."""
 
 from __future__ import annotations
 
-from ..numpy import activations, blocks, layouts
+from ..numpy import activations, blocks, fake_quantisation, layouts, norm_grads, norms
 from ..numpy import arrays as plain_arrays
 from ..numpy import control as plain_control
 from ..numpy import elementwise as plain_elementwise
@@ -16,13 +16,11 @@ from . import (
     control,
     convolutions,
     elementwise,
-    fake_quantisation,
     generators,
     hosted,
     indexing,
     lists,
     matrices,
-    norms,
     optimizers,
     pictures,
     pools,
@@ -72,13 +70,11 @@ OWN = (
     control,
     convolutions,
     elementwise,
-    fake_quantisation,
     generators,
     hosted,
     indexing,
     lists,
     matrices,
-    norms,
     optimizers,
     pictures,
     pools,
@@ -90,7 +86,11 @@ OWN = (
     spectra,
 )
 
+WHOLE: tuple[dict[str, Rule], ...] = (fake_quantisation.SHARED, norm_grads.RULES, norms.RULES)
+"""Tables of the reference engine all of which are."""
+
 RULES: dict[str, Rule] = {
+    **{op: rule for family in WHOLE for op, rule in family.items()},
     **{op: family[op] for family, ops in SHARED for op in ops.split()},
     **{op: rule for module in OWN for op, rule in module.RULES.items()},
 }

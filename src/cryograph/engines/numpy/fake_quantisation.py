@@ -17,25 +17,26 @@ from .elementwise import given
 F = np.float32
 
 
-def nudged(low: Array, high: Array, num_bits: int, narrow_range: bool) -> tuple[Array, Array, Array]:
+def nudged(xp: Any, low: Any, high: Any, num_bits: int, narrow_range: bool) -> tuple[Any, Any, Any]:
     """The range moved so that zero is one of its steps: its ends, and the size of a step."""
     if not 2 <= num_bits <= 16:
         raise RunError(f"num_bits is {num_bits}; it must lie between 2 and 16")
     first, last = F(narrow_range), F((1 << num_bits) - 1)
     step = (high - low) / (last - first)
     zero = first - low / step
-    zero = np.where(zero < first, first, np.where(zero > last, last, np.floor(np.abs(zero) + F(0.5)) * np.sign(zero)))
+    zero = xp.where(zero < first, first, xp.where(zero > last, last, xp.floor(xp.abs(zero) + F(0.5)) * xp.sign(zero)))
     return (first - zero) * step, (last - zero) * step, step
 
 
-def _fake_quantised(x: Array, low: Array, high: Array, num_bits: int, narrow_range: bool) -> Array:
-    """Each number at the nearest step; a range from 0 to 0 gives zeros."""
-    least, most, step = nudged(low, high, num_bits, narrow_range)
+def _fake_quantised(ctx: Context, x: Any, low: Any, high: Any, num_bits: int, narrow_range: bool) -> Any:
+    """Each number at the nearest step; a range from 0 to 0 gives zeros. Derivatives pass inside of the range."""
+    xp = ctx.xp
+    least, most, step = nudged(xp, low, high, num_bits, narrow_range)
     inverse = F(1) / step
-    zero = np.floor(-least * inverse + F(0.5))
-    shifted = np.clip(x, least, most) - least
-    made = np.floor(shifted * inverse - zero + F(0.5)) * step
-    return np.where((low == 0) & (high == 0), F(0), made)
+    zero = xp.floor(-least * inverse + F(0.5))
+    clipped = xp.clip(x, least, most)
+    made = xp.floor((clipped - least) * inverse - zero + F(0.5)) * step
+    return xp.where((low == 0) & (high == 0), F(0), ctx.derived_as(made, clipped))
 
 
 def _range_of(low: Array, high: Array) -> None:
@@ -44,66 +45,65 @@ def _range_of(low: Array, high: Array) -> None:
 
 
 def _args(
-    ctx: Context, x: Array, *, min: float = -6.0, max: float = 6.0, num_bits: int = 8, narrow_range: bool = False
-) -> Array:
+    ctx: Context, x: Any, *, min: float = -6.0, max: float = 6.0, num_bits: int = 8, narrow_range: bool = False
+) -> Any:
     if min >= max:
         raise RunError(f"the range from {min} to {max} is empty")
-    return _fake_quantised(x, np.array(min, F), np.array(max, F), num_bits, narrow_range)
+    return _fake_quantised(ctx, x, np.array(min, F), np.array(max, F), num_bits, narrow_range)
 
 
-def _vars(ctx: Context, x: Array, low: Array, high: Array, *, num_bits: int = 8, narrow_range: bool = False) -> Array:
+def _vars(ctx: Context, x: Any, low: Any, high: Any, *, num_bits: int = 8, narrow_range: bool = False) -> Any:
     if low.ndim or high.ndim:
         raise RunError("the ends of the range must be single numbers")
-    return _fake_quantised(x, low, high, num_bits, narrow_range)
+    return _fake_quantised(ctx, x, low, high, num_bits, narrow_range)
 
 
-def _per_channel(
-    ctx: Context, x: Array, low: Array, high: Array, *, num_bits: int = 8, narrow_range: bool = False
-) -> Array:
+def _per_channel(ctx: Context, x: Any, low: Any, high: Any, *, num_bits: int = 8, narrow_range: bool = False) -> Any:
     if not x.ndim or low.shape != x.shape[-1:] or high.shape != x.shape[-1:]:
         raise RunError(f"ranges of {list(low.shape)} and {list(high.shape)} do not fit channels of {list(x.shape)}")
-    return _fake_quantised(x, low, high, num_bits, narrow_range)
+    return _fake_quantised(ctx, x, low, high, num_bits, narrow_range)
 
 
 def _args_gradient(
     ctx: Context,
-    gradient: Array,
-    x: Array,
+    gradient: Any,
+    x: Any,
     *,
     min: float = -6.0,
     max: float = 6.0,
     num_bits: int = 8,
     narrow_range: bool = False,
-) -> Array:
+) -> Any:
     if gradient.shape != x.shape:
         raise RunError(f"a gradient of {list(gradient.shape)} was given for {list(x.shape)}")
-    least, most, _ = nudged(np.array(min, F), np.array(max, F), num_bits, narrow_range)
-    return np.where((x >= least) & (x <= most), gradient, F(0))
+    least, most, _ = nudged(np, np.array(min, F), np.array(max, F), num_bits, narrow_range)
+    return ctx.xp.where((x >= least) & (x <= most), gradient, F(0))
 
 
 def _gradients(
-    gradient: Array, x: Array, low: Array, high: Array, num_bits: int, narrow_range: bool, axes: Any
-) -> tuple[Array, Array, Array]:
+    ctx: Context, gradient: Any, x: Any, low: Any, high: Any, num_bits: int, narrow_range: bool, axes: Any
+) -> tuple[Any, Any, Any]:
     """For the numbers inside of the range, and for its ends, which those outside were moved to."""
     if gradient.shape != x.shape:
         raise RunError(f"a gradient of {list(gradient.shape)} was given for {list(x.shape)}")
-    least, most, _ = nudged(low, high, num_bits, narrow_range)
+    xp = ctx.xp
+    least, most, _ = nudged(xp, low, high, num_bits, narrow_range)
     empty = (low == 0) & (high == 0)
     below, above = (x < least) & ~empty, (x > most) & ~empty
-    ends = [np.where(out, gradient, F(0)).sum(axes, dtype=F) for out in (below, above)]
-    return np.where(below | above, F(0), gradient), ends[0], ends[1]
+    ends = [xp.where(out, gradient, F(0)).sum(axes, dtype=F) for out in (below, above)]
+    return xp.where(below | above, F(0), gradient), ends[0], ends[1]
 
 
 def _vars_gradient(
-    ctx: Context, gradient: Array, x: Array, low: Array, high: Array, *, num_bits: int = 8, narrow_range: bool = False
-) -> tuple[Array, Array, Array]:
-    return _gradients(gradient, x, low, high, num_bits, narrow_range, None)
+    ctx: Context, gradient: Any, x: Any, low: Any, high: Any, *, num_bits: int = 8, narrow_range: bool = False
+) -> tuple[Any, Any, Any]:
+    return _gradients(ctx, gradient, x, low, high, num_bits, narrow_range, None)
 
 
 def _per_channel_gradient(
-    ctx: Context, gradient: Array, x: Array, low: Array, high: Array, *, num_bits: int = 8, narrow_range: bool = False
-) -> tuple[Array, Array, Array]:
-    return _gradients(gradient, x, low, high, num_bits, narrow_range, tuple(range(x.ndim - 1)))
+    ctx: Context, gradient: Any, x: Any, low: Any, high: Any, *, num_bits: int = 8, narrow_range: bool = False
+) -> tuple[Any, Any, Any]:
+    return _gradients(ctx, gradient, x, low, high, num_bits, narrow_range, tuple(range(x.ndim - 1)))
 
 
 def steps(low: Array, high: Array, signed: bool, num_bits: int, narrow: bool) -> tuple[Array, Array, Array, Array]:
@@ -209,13 +209,18 @@ def _quantize_and_dequantize_v1(
     )
 
 
-RULES: dict[str, Rule] = {
+SHARED: dict[str, Rule] = {
     "FakeQuantWithMinMaxArgs": _args,
     "FakeQuantWithMinMaxArgsGradient": _args_gradient,
     "FakeQuantWithMinMaxVars": _vars,
     "FakeQuantWithMinMaxVarsGradient": _vars_gradient,
     "FakeQuantWithMinMaxVarsPerChannel": _per_channel,
     "FakeQuantWithMinMaxVarsPerChannelGradient": _per_channel_gradient,
+}
+"""Rules that compute with any array namespace."""
+
+RULES: dict[str, Rule] = {
+    **SHARED,
     "QuantizeAndDequantize": _quantize_and_dequantize_v1,
     "QuantizeAndDequantizeV2": _quantize_and_dequantize,
     "QuantizeAndDequantizeV3": _quantize_and_dequantize_v3,

@@ -1,12 +1,13 @@
-"""Batch norms of every age and local response normalisation."""
+"""Batch norms of every age and local response normalisation, on arrays of any namespace."""
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from ...base.tensors import Array
 from .context import Context, Rule
-from .elementwise import wide
+from .elementwise import given, wide
 from .windows import as_format, channels_last
 
 VECTORS = 6
@@ -15,25 +16,26 @@ VECTORS = 6
 
 def _fused(
     ctx: Context,
-    x: Array,
-    scale: Array,
-    offset: Array,
-    mean: Array,
-    variance: Array,
+    x: Any,
+    scale: Any,
+    offset: Any,
+    mean: Any,
+    variance: Any,
     *,
     epsilon: float = 1e-4,
     exponential_avg_factor: float = 1.0,
     data_format: bytes = b"NHWC",
     is_training: bool = True,
-) -> tuple[Array, ...]:
+) -> tuple[Any, ...]:
     """Normalises; in training by the batch's own mean and variance, whose averages are the second and third output
     (there with the unbiased variance)."""
+    xp = ctx.xp
     last = channels_last(wide(x), data_format)
     axis = tuple(range(last.ndim - 1))
     if is_training:
         count = last.size // max(1, last.shape[-1])
         batch_mean = last.mean(axis, dtype=np.float32)
-        batch_variance = np.square(last - batch_mean).mean(axis, dtype=np.float32)
+        batch_variance = xp.square(last - batch_mean).mean(axis, dtype=np.float32)
         unbiased = batch_variance * np.float32(count / max(1, count - 1))
         factor = np.float32(exponential_avg_factor)
         if exponential_avg_factor == 1.0:
@@ -46,42 +48,46 @@ def _fused(
     else:
         used_mean, used_variance = mean, variance
         out_mean, out_variance, saved = mean, variance, (mean, variance)
-    factor_of_x = scale / np.sqrt(used_variance + np.float32(epsilon))
+    factor_of_x = scale / xp.sqrt(used_variance + np.float32(epsilon))
     made = (last - used_mean) * factor_of_x + offset
     vectors = [out_mean, out_variance, *saved, np.zeros((0,), np.float32)]
-    made = as_format(made, data_format).astype(ctx.dtype, copy=False)
-    return (made, *(v.astype(np.float32, copy=False) for v in vectors[: len(ctx.output_dtypes) - 1]))
+    return (
+        given(ctx, as_format(made, data_format)),
+        *(v.astype(np.float32, copy=False) for v in vectors[: len(ctx.output_dtypes) - 1]),
+    )
 
 
 def _global(
     ctx: Context,
-    t: Array,
-    m: Array,
-    v: Array,
-    beta: Array,
-    gamma: Array,
+    t: Any,
+    m: Any,
+    v: Any,
+    beta: Any,
+    gamma: Any,
     *,
     variance_epsilon: float,
     scale_after_normalization: bool,
-) -> Array:
-    factor = 1 / np.sqrt(v + np.asarray(variance_epsilon, v.dtype))
+) -> Any:
+    factor = 1 / ctx.xp.sqrt(v + np.asarray(variance_epsilon, v.dtype))
     if scale_after_normalization:
         factor = factor * gamma
-    return np.asarray((t - m) * factor + beta).astype(ctx.dtype, copy=False)
+    return given(ctx, (t - m) * factor + beta)
 
 
 def _lrn(
-    ctx: Context, x: Array, *, depth_radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5
-) -> Array:
+    ctx: Context, x: Any, *, depth_radius: int = 5, bias: float = 1.0, alpha: float = 1.0, beta: float = 0.5
+) -> Any:
     values = wide(x)
-    sums = window_sums(np.square(values), depth_radius)
-    return np.asarray(values / (np.float32(bias) + np.float32(alpha) * sums) ** np.float32(beta)).astype(ctx.dtype)
+    sums = window_sums(ctx, ctx.xp.square(values), depth_radius)
+    return given(ctx, values / (np.float32(bias) + np.float32(alpha) * sums) ** np.float32(beta))
 
 
-def window_sums(x: Array, radius: int) -> Array:
+def window_sums(ctx: Context, x: Any, radius: int) -> Any:
     """Sums along the last axis over all places that are no further away than a radius."""
-    around = np.pad(x, [(0, 0)] * (x.ndim - 1) + [(radius, radius)])
-    return np.asarray(np.lib.stride_tricks.sliding_window_view(around, 2 * radius + 1, -1).sum(-1))
+    count = x.shape[-1]
+    near = min(radius, max(0, count - 1))
+    around = ctx.xp.pad(x, [(0, 0)] * (x.ndim - 1) + [(near, near)])
+    return sum((around[..., i : i + count] for i in range(1, 2 * near + 1)), around[..., :count])
 
 
 RULES: dict[str, Rule] = {

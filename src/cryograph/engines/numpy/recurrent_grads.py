@@ -5,11 +5,18 @@ Source: lstm_ops.h and gru_ops.h.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
 from ...base.errors import RunError
 from ...base.tensors import Array
 from .context import Context, Rule
+
+WEIGHTS = ("w", "wci", "wcf", "wco", "b")
+"""What an LSTM is given."""
+PARTS = ("i", "cs", "f", "o", "ci", "co")
+"""What it gives, before h."""
 
 
 def _require(x: Array, like: Array, what: str) -> None:
@@ -18,9 +25,9 @@ def _require(x: Array, like: Array, what: str) -> None:
 
 
 def _lstm_turn(
-    cs_prev: Array, peepholes: tuple[Array, ...], turn: tuple[Array, ...], cs_grad: Array, h_grad: Array, peep: bool
+    cs_prev: Array, peepholes: Sequence[Array], turn: Sequence[Array], cs_grad: Array, h_grad: Array, peep: bool
 ) -> tuple[Array, tuple[Array, ...]]:
-    """The gradient for the state before, and those for the sums of i, f, ci and o. `turn` is (i, cs, f, o, ci, co)."""
+    """The gradient for the state before, and those for the sums of i, f, ci and o. `turn` is that of PARTS."""
     i, _, f, o, ci, co = turn
     wci, wcf, wco = peepholes
     one = i.dtype.type(1)
@@ -48,29 +55,18 @@ def _cell_grad(
     x: Array,
     cs_prev: Array,
     h_prev: Array,
-    w: Array,
-    wci: Array,
-    wcf: Array,
-    wco: Array,
-    b: Array,
-    i: Array,
-    cs: Array,
-    f: Array,
-    o: Array,
-    ci: Array,
-    co: Array,
-    cs_grad: Array,
-    h_grad: Array,
-    *,
+    *rest: Array,
     use_peephole: bool,
 ) -> tuple[Array, ...]:
-    """For the state before, for the sums (as i, ci, f, o), and for the peepholes."""
-    for part, name in ((h_prev, "h_prev"), (i, "i"), (cs, "cs"), (f, "f"), (o, "o"), (ci, "ci"), (co, "co"),
-                       (cs_grad, "cs_grad"), (h_grad, "h_grad")):  # fmt: skip
+    """For the state before, for the sums (as i, ci, f, o), and for the peepholes. `rest` are WEIGHTS, PARTS and the
+    two gradients."""
+    _, *peepholes, _ = rest[: len(WEIGHTS)]
+    parts, (cs_grad, h_grad) = rest[len(WEIGHTS) : -2], rest[-2:]
+    for part, name in zip((h_prev, *parts, cs_grad, h_grad), ("h_prev", *PARTS, "cs_grad", "h_grad"), strict=True):
         _require(part, cs_prev, name)
-    before, sums = _lstm_turn(cs_prev, (wci, wcf, wco), (i, cs, f, o, ci, co), cs_grad, h_grad, use_peephole)
+    before, sums = _lstm_turn(cs_prev, peepholes, parts, cs_grad, h_grad, use_peephole)
     di, df, dci, do = sums
-    peeps = _peep_grads(cs_prev, cs, sums) if use_peephole else [np.zeros_like(part) for part in (wci, wcf, wco)]
+    peeps = _peep_grads(cs_prev, parts[1], sums) if use_peephole else [np.zeros_like(part) for part in peepholes]
     return (before, np.concatenate([di, dci, df, do], -1), *peeps)
 
 
@@ -81,39 +77,28 @@ def _along(forget_second: bool) -> Rule:
         x: Array,
         cs_prev: Array,
         h_prev: Array,
-        w: Array,
-        wci: Array,
-        wcf: Array,
-        wco: Array,
-        b: Array,
-        i: Array,
-        cs: Array,
-        f: Array,
-        o: Array,
-        ci: Array,
-        co: Array,
-        h: Array,
-        cs_grad: Array,
-        h_grad: Array,
-        *,
+        *rest: Array,
         use_peephole: bool,
     ) -> tuple[Array, ...]:
-        """From the last turn back; w and b stand as i, ci, f, o, or as i, f, ci, o."""
+        """From the last turn back; w and b stand as i, ci, f, o, or as i, f, ci, o. `rest` are WEIGHTS, PARTS, h and
+        the two gradients."""
+        w, *peepholes, b = rest[: len(WEIGHTS)]
+        *parts, h, cs_grad, h_grad = rest[len(WEIGHTS) :]
+        cs = parts[1]
         length = int(seq_len_max)
         if not 0 <= length <= len(x):
             raise RunError(f"seq_len_max is {length}, and the sequence has {len(x)} elements")
-        for part, name in ((cs, "cs"), (f, "f"), (o, "o"), (ci, "ci"), (co, "co"), (h, "h"),
-                           (cs_grad, "cs_grad"), (h_grad, "h_grad")):  # fmt: skip
-            _require(part, i, name)
+        for part, name in zip((*parts, h, cs_grad, h_grad), (*PARTS, "h", "cs_grad", "h_grad"), strict=True):
+            _require(part, parts[0], name)
         inputs = x.shape[-1]
         into_x, into_w, into_b = np.zeros_like(x), np.zeros_like(w), np.zeros_like(b)
-        peeps = [np.zeros_like(part) for part in (wci, wcf, wco)]
+        peeps = [np.zeros_like(part) for part in peepholes]
         into_cs, into_h = np.zeros_like(cs_prev), np.zeros_like(h_prev)
         for turn in range(length - 1, -1, -1):
             cs_before, h_before = (cs[turn - 1], h[turn - 1]) if turn else (cs_prev, h_prev)
-            parts = (i[turn], cs[turn], f[turn], o[turn], ci[turn], co[turn])
+            held = [part[turn] for part in parts]
             into_cs, sums = _lstm_turn(
-                cs_before, (wci, wcf, wco), parts, into_cs + cs_grad[turn], into_h + h_grad[turn], use_peephole
+                cs_before, peepholes, held, into_cs + cs_grad[turn], into_h + h_grad[turn], use_peephole
             )
             di, df, dci, do = sums
             gates = np.concatenate([di, df, dci, do] if forget_second else [di, dci, df, do], -1)

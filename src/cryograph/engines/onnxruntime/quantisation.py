@@ -24,7 +24,7 @@ def _nudged(x: Value, low: Array, high: Array, num_bits: int, narrow_range: bool
     if x.dtype != FLOAT32 or not 2 <= num_bits <= 16 or (low > high).any():
         raise Refusal("the range or the dtype makes no sense")
     empty = (low == 0) & (high == 0)
-    return *nudged(low, np.where(empty, F(1), high), num_bits, narrow_range), empty
+    return *nudged(np, low, np.where(empty, F(1), high), num_bits, narrow_range), empty
 
 
 def _fake(g: Builder, x: Value, low: Array, high: Array, num_bits: int, narrow_range: bool) -> Value:
