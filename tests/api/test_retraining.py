@@ -533,5 +533,9 @@ def test_the_command(pictures: Path, tmp_path: Path, capsys: pytest.CaptureFixtu
     for arguments_of, said in REFUSED_TARGETS.items():
         assert call([*arguments[:4], *arguments_of.format(tmp_path).split()]) == 2
         assert said in capsys.readouterr().err
+    demo = Path(cg.__file__).parent / "data" / "demo"
+    joined = ["retrain", str(demo / "graph.pbtxt"), "--weights", str(demo / "digits-3000"), *arguments[2:]]
+    assert call(joined) == 0
+    assert "features are " in capsys.readouterr().out
     assert call([*arguments, "--bottleneck", "nope"]) == 2
     assert "The graph has no node 'nope'" in capsys.readouterr().err

@@ -236,6 +236,10 @@ def test_arrays_are_weights_too(suffix: str, tmp_path: Path, capsys: pytest.Capt
     graph = str(DEMO / "graph.pbtxt")
     text = said(capsys, "freeze", graph, frozen, "--weights", weights, "-o", "probabilities")
     assert text == f"{frozen}: 44 nodes, 31.5 kB of constants\n"
+    picture, labels = str(DEMO / "seven.png"), str(DEMO / "labels.txt")
+    text = said(capsys, "classify", graph, picture, "-l", labels, "--weights", weights, "--top", "1")
+    assert "\n  seven    1.0000" in text
+    assert "Give their checkpoint with" in said(capsys, "classify", graph, picture, code=2)
 
 
 def test_diff_and_verify_answer_by_their_exit_code(

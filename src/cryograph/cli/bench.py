@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .freeze import OUTPUTS, names
-from .show import AS_JSON, show
+from .show import AS_JSON, WEIGHTS, show
 
 
 @click.command()
@@ -19,7 +19,7 @@ from .show import AS_JSON, show
     help="What to feed, as for `run`; inputs that are not named are filled at random.",
 )
 @OUTPUTS
-@click.option("--weights", metavar="PATH", help="A checkpoint to join the graph with.")
+@WEIGHTS
 @click.option("--engines", metavar="NAMES", help="Which engines, with commas; all that are installed without.")
 @click.option(
     "--batch", type=click.IntRange(1), metavar="N", default=1, show_default=True, help="The size of an open batch."

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from .show import AS_JSON, ENGINE, show
+from .show import AS_JSON, ENGINE, WEIGHTS, show
 
 LEVELS = "One number, or one for each channel with commas."
 
@@ -24,6 +24,7 @@ LEVELS = "One number, or one for each channel with commas."
 @click.option(
     "--batch", type=click.IntRange(1), metavar="N", default=16, show_default=True, help="Pictures run at once."
 )
+@WEIGHTS
 @ENGINE
 @AS_JSON
 def classify(
@@ -37,6 +38,7 @@ def classify(
     input_name: str | None,
     output_name: str | None,
     batch: int,
+    weights: str | None,
     engine: str,
     as_json: bool,
 ) -> None:
@@ -48,12 +50,13 @@ def classify(
     """
     from ..api.classifier import Classifier, Report, taken_for_granted
     from ..api.labels import parse_levels, parse_size
+    from ..api.model import load
     from ..api.pictures import picture_files
     from ..base.errors import FormatError
 
     pictures = picture_files(images)
     classifier = Classifier(
-        model,
+        load(model, weights),
         labels,
         parse_size(size),
         parse_levels(mean),

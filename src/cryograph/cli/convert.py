@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import click
 
-from .show import AS_JSON, progress, show
+from .show import AS_JSON, WEIGHTS, progress, show
 
 
 @click.command()
 @click.argument("path")
 @click.argument("output")
 @click.option("--to", "format", metavar="FORMAT", help="The format to write, when the suffix does not tell.")
-@click.option("--weights", metavar="PATH", help="A checkpoint to join the graph with.")
+@WEIGHTS
 @click.option("--tags", metavar="TAGS", help="Which MetaGraph of a SavedModel, by its tags.")
 @AS_JSON
 def convert(path: str, output: str, format: str | None, weights: str | None, tags: str | None, as_json: bool) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .freeze import OUTPUTS, names
-from .show import AS_JSON, show
+from .show import AS_JSON, WEIGHTS, show
 
 
 @click.command()
@@ -13,7 +13,7 @@ from .show import AS_JSON, show
 @click.argument("output")
 @OUTPUTS
 @click.option("--inputs", "-i", metavar="NAMES", help="Tensors at which to cut, separated by commas.")
-@click.option("--weights", metavar="PATH", help="A checkpoint to join the graph with.")
+@WEIGHTS
 @AS_JSON
 def extract(
     path: str, output: str, outputs: str | None, inputs: str | None, weights: str | None, as_json: bool

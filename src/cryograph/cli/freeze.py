@@ -17,7 +17,11 @@ def names(text: str | None) -> list[str] | None:
 @click.command()
 @click.argument("path")
 @click.argument("output")
-@click.option("--weights", metavar="PATH", help="The checkpoint, when it does not lie beside the graph.")
+@click.option(
+    "--weights",
+    metavar="PATH",
+    help="The checkpoint, or a .npz or .safetensors file, when it does not lie beside the graph.",
+)
 @OUTPUTS
 @click.option("--tags", metavar="TAGS", help="Which MetaGraph of a SavedModel, by its tags.")
 @AS_JSON

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import click
 
-from .show import AS_JSON, show
+from .show import AS_JSON, WEIGHTS, show
 
 
 @click.command()
 @click.argument("path")
-@click.option("--weights", metavar="PATH", help="A checkpoint to join the graph with.")
+@WEIGHTS
 @click.option("--tensor", metavar="NAME", help="Print the values and statistics of one variable or constant.")
 @AS_JSON
 def inspect(path: str, weights: str | None, tensor: str | None, as_json: bool) -> None:

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from .show import AS_JSON, ENGINE, counting, show
+from .show import AS_JSON, ENGINE, WEIGHTS, counting, show
 
 
 @click.command(options_metavar="--images DIR --output NEW.pb [OPTIONS]")
@@ -84,9 +84,12 @@ from .show import AS_JSON, ENGINE, counting, show
 @click.option("--std", metavar="LEVELS", help="Pixels are divided by this then.")
 @click.option("--checkpoint", is_flag=True, help="Also write the new layer as variables: .meta and checkpoint.")
 @click.option("--no-cache", is_flag=True, help="Work features out anew, and keep none.")
+@WEIGHTS
 @ENGINE
 @AS_JSON
-def retrain(model: str, images: str, output: str, checkpoint: bool, as_json: bool, **options: Any) -> None:
+def retrain(
+    model: str, images: str, output: str, checkpoint: bool, weights: str | None, as_json: bool, **options: Any
+) -> None:
     """Retrain a model for other classes of pictures.
 
     MODEL is any model that classifies pictures. Its last layer is trained anew on the pictures in DIR, which has one
@@ -99,13 +102,14 @@ def retrain(model: str, images: str, output: str, checkpoint: bool, as_json: boo
 
     With --finetune batch norms go on using the means and variances that they have, and these are not trained.
     """
+    from ..api.model import load
     from ..api.retrain_options import arguments
     from ..api.retraining import check_target
     from ..api.retraining import retrain as train
 
     check_target(output)
     with counting("pictures") as watch:
-        made = train(model, images, watch=watch, **arguments(**options))
+        made = train(load(model, weights), images, watch=watch, **arguments(**options))
     written = made.save(output, checkpoint)
     show(made, as_json)
     click.echo(f"Written: {', '.join(written)}", err=as_json)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .freeze import OUTPUTS, names
-from .show import AS_JSON, ENGINE, show
+from .show import AS_JSON, ENGINE, WEIGHTS, show
 
 
 @click.command()
@@ -22,7 +22,7 @@ What to feed, once for each input. VALUE is a .npy file, a .npz file
 )
 @OUTPUTS
 @click.option("--signature", metavar="NAME", help="Which signature to call.")
-@click.option("--weights", metavar="PATH", help="A checkpoint to join the graph with.")
+@WEIGHTS
 @ENGINE
 @click.option("--allow", metavar="OP,...", help="Ops that may read and write files, such as ReadFile.")
 @click.option("--save", metavar="FILE.npz", help="Write the answers to a .npz file instead of printing them.")

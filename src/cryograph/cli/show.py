@@ -11,6 +11,9 @@ from typing import Any
 import click
 
 AS_JSON = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+WEIGHTS = click.option(
+    "--weights", metavar="PATH", help="A checkpoint, .npz or .safetensors file to join the graph with."
+)
 ENGINE = click.option(
     "--engine",
     metavar="NAME",
