@@ -22,6 +22,13 @@ from ..base.tensors import Array
 BLOCK = 8
 SCALES = (1, 2, 4, 8)
 _FRAMES = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
+ROWS = 64
+"""Rows of a picture whose colours are worked out at once, so that they stay in the cache."""
+_CHROMA = np.arange(256) - 128
+_HALF = 1 << 15
+_RED, _BLUE = (((factor * _CHROMA + _HALF) >> 16).astype(np.int16) for factor in (91881, 116130))
+_GREEN_BLUE, _GREEN_RED = (-22554 * _CHROMA + _HALF).astype(np.int32), (-46802 * _CHROMA).astype(np.int32)
+"""What each value of chroma adds to luma."""
 _ALONE = frozenset({0x01, *range(0xD0, 0xD9)})
 
 
@@ -165,15 +172,15 @@ def _upscales(header: JpegHeader, ratio: int) -> list[tuple[int, int]]:
 def _upscaled(x: Array, by: tuple[int, int], smooth: bool) -> Array:
     """A plane made larger: by triangles where libjpeg-turbo has these (2 by 1, 2 by 2, 1 by 2), else repeated."""
     if smooth and by == (2, 1):
-        return _across(x.astype(np.int32), 4, (1, 2), 2)
+        return _across(x.astype(np.int16), 4, (1, 2), 2)
     if smooth and by == (2, 2):
-        return _across(_down(x.astype(np.int32)), 4, (8, 7), 4)
+        return _across(_down(x.astype(np.int16)), 4, (8, 7), 4)
     if smooth and by == (1, 2):
-        mixed = _down(x.astype(np.int32))
+        mixed = _down(x.astype(np.int16))
         mixed[0::2] += 1
         mixed[1::2] += 2
         return mixed >> 2
-    return x.repeat(by[1], 0).repeat(by[0], 1).astype(np.int32)
+    return x.repeat(by[1], 0).repeat(by[0], 1)
 
 
 def _down(x: Array) -> Array:
@@ -195,19 +202,16 @@ def _across(x: Array, parts: int, rounding: tuple[int, int], shift: int) -> Arra
 
 
 def _to_rgb(y: Array, cb: Array, cr: Array) -> Array:
-    """Colours in fixed point of 16 bits (JFIF's matrix)."""
-    half = 1 << 15
-    blue, red = cb.astype(np.int32) - 128, cr.astype(np.int32) - 128
-    luma = y.astype(np.int32)
-    made = np.stack(
-        [
-            luma + ((91881 * red + half) >> 16),
-            luma + ((-22554 * blue - 46802 * red + half) >> 16),
-            luma + ((116130 * blue + half) >> 16),
-        ],
-        -1,
-    )
-    return np.asarray(np.clip(made, 0, 255), np.uint8)
+    """Colours in fixed point of 16 bits (JFIF's matrix), some rows at a time."""
+    made = np.empty((*y.shape, 3), np.uint8)
+    for start in range(0, len(y), ROWS):
+        rows = slice(start, start + ROWS)
+        luma, blue, red = y[rows].astype(np.int16), cb[rows].astype(np.uint8), cr[rows].astype(np.uint8)
+        parts = (_RED[red], np.asarray((_GREEN_BLUE[blue] + _GREEN_RED[red]) >> 16, np.int16), _BLUE[blue])
+        for channel, part in enumerate(parts):
+            part += luma
+            made[rows, :, channel] = np.clip(part, 0, 255, out=part)
+    return made
 
 
 def _from_inks(inks: Array, inverted: bool) -> Array:
