@@ -294,3 +294,15 @@ def test_matrices_of_many_numbers_go_to_numpy() -> None:
         np.testing.assert_allclose(made.run([x])[0], x / 4)
         with pytest.raises(RunError, match="not invertible"):
             made.run([x * 0])
+
+
+@pytest.mark.parametrize(
+    ("shape", "engine"), [((20000,), "numpy"), ((20000, 64), "onnxruntime"), ((None, 2), "onnxruntime")]
+)
+def test_many_rows_of_few_numbers_are_joined_on_numpy(shape: Any, engine: str) -> None:
+    chain = Chain("x", "ids")
+    chain.specs["x"] = Spec(FLOAT32, shape)
+    chain.specs["ids"] = Spec(INT32, shape[:1])
+    program = chain.program(chain.add("SegmentSum", "x", "ids", shape=(None, *shape[1:])))
+    made = Auto().split(program)
+    assert [words.partition(":")[0] for words in made.pieces] == [engine]

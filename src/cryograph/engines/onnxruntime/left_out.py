@@ -13,11 +13,10 @@ _REASONS: dict[str, tuple[str, ...]] = {
     "draws until what it has drawn fits, so that nobody knows how often": (
         *("AllCandidateSampler", "FixedUnigramCandidateSampler", "KMC2ChainInitialization"),
         *("KmeansPlusPlusInitialization", "LearnedUnigramCandidateSampler", "LogUniformCandidateSampler"),
-        *("ParameterizedTruncatedNormal", "RandomGamma", "RandomPoisson", "RandomPoissonV2"),
-        *("SampleDistortedBoundingBox", "SampleDistortedBoundingBoxV2", "StatefulRandomBinomial"),
+        *("ParameterizedTruncatedNormal", "RandomGamma", "RandomPoisson", "RandomPoissonV2", "StatefulRandomBinomial"),
         *("StatelessParameterizedTruncatedNormal", "StatelessRandomBinomial", "StatelessRandomGammaV2"),
-        *("StatelessRandomGammaV3", "StatelessRandomPoisson", "StatelessSampleDistortedBoundingBox"),
-        *("ThreadUnsafeUnigramCandidateSampler", "UniformCandidateSampler"),
+        *("StatelessRandomGammaV3", "StatelessRandomPoisson", "ThreadUnsafeUnigramCandidateSampler"),
+        "UniformCandidateSampler",
     ),
     "draws where its windows begin": ("FractionalAvgPool", "FractionalMaxPool"),
     "gives the whole gradient to every place near the largest": ("MaxPool3DGrad",),
@@ -41,7 +40,7 @@ _REASONS: dict[str, tuple[str, ...]] = {
     ),
     "is a value or is worked out before an engine sees it": ("Const", "DeviceIndex", "FakeParam"),
     "is rare, and has not been worth a form in ONNX": (
-        *("QuantizedBatchNormWithGlobalNormalization", "QuantizedResizeBilinear", "RandomCrop"),
+        *("QuantizedBatchNormWithGlobalNormalization", "QuantizedResizeBilinear"),
     ),
     "keeps sparse tensors in a store": (
         *("AddManySparseToTensorsMap", "AddSparseToTensorsMap", "TakeManySparseFromTensorsMap"),
