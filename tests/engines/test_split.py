@@ -15,14 +15,20 @@ from cryograph.base.tensors import Tensor
 from cryograph.engines import engines
 from cryograph.engines.numpy.engine import Numpy
 from cryograph.engines.onnxruntime.lower import Lowering
+from cryograph.engines.onnxruntime.lowerings import LOWERINGS
 from cryograph.engines.split import PIECE, SMALL, Auto, Piece, _Plan
 from cryograph.program.build import build_program
 from cryograph.program.program import Program, Spec, State, Step
 from tests.support.small_graphs import const, document_of, ints, node, placeholder
 
-# An op that only numpy runs, and one that only ONNX Runtime is worth waking for.
+# An op that only numpy runs (what else it could be is taken away), and one that ONNX Runtime is worth waking for.
 SLOW, FAST = "BesselJ0", "MatMul"
 WIDE = 64
+
+
+@pytest.fixture(autouse=True)
+def without_a_lowering(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(LOWERINGS, SLOW)
 
 
 class Chain:

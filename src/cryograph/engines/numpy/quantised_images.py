@@ -39,7 +39,7 @@ def _resize(
     if (height, width) == images.shape[1:3]:
         return images, low, high
     (top, bottom, y), (left, right, x) = (
-        _between(images.shape[axis], target, align_corners, half_pixel_centers)
+        between(images.shape[axis], target, align_corners, half_pixel_centers)
         for axis, target in ((1, height), (2, width))
     )
     corners = [np.take(np.take(images, row, 1), column, 2) for row in (top, bottom) for column in (left, right)]
@@ -58,7 +58,7 @@ def _resize(
     return _towards_zero(found + one // 2, one).astype(np.int32).astype(images.dtype), low, high
 
 
-def _between(size: int, target: int, align_corners: bool, half_pixel: bool) -> tuple[Array, Array, Array]:
+def between(size: int, target: int, align_corners: bool, half_pixel: bool) -> tuple[Array, Array, Array]:
     """The two pixels between which each place lies, and how far it is from the first."""
     places = sources(size, target, align_corners, half_pixel)
     floor = np.floor(places)

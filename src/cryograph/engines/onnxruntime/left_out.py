@@ -34,14 +34,8 @@ _REASONS: dict[str, tuple[str, ...]] = {
         *("RaggedTensorToVariant", "TensorListConcatLists", "TensorListPushBackBatch", "TensorMapErase"),
         *("TensorMapHasKey", "TensorMapInsert", "TensorMapLookup", "TensorMapSize", "TensorMapStackKeys"),
     ),
-    "is a series or a fraction of as many terms as its numbers ask for": (
-        *("BesselJ0", "BesselJ1", "BesselK0", "BesselK0e", "BesselK1", "BesselK1e", "BesselY0", "BesselY1", "Betainc"),
-        *("Dawsn", "Expint", "IgammaGradA", "RandomGammaGrad", "Spence"),
-    ),
+    "is a series or a fraction of as many terms as its numbers ask for": ("Betainc", "IgammaGradA", "RandomGammaGrad"),
     "is a value or is worked out before an engine sees it": ("Const", "DeviceIndex", "FakeParam"),
-    "is rare, and has not been worth a form in ONNX": (
-        *("QuantizedBatchNormWithGlobalNormalization", "QuantizedResizeBilinear"),
-    ),
     "keeps sparse tensors in a store": (
         *("AddManySparseToTensorsMap", "AddSparseToTensorsMap", "TakeManySparseFromTensorsMap"),
     ),

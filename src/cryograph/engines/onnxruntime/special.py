@@ -15,7 +15,7 @@ Function = Callable[[Builder, Value], Value]
 Unary = Callable[[Builder, Step, Value], Value]
 
 
-def _in_doubles(function: Function) -> Unary:
+def in_doubles(function: Function) -> Unary:
     """A function of one float; NaN stays NaN."""
 
     def lower(g: Builder, step: Step, x: Value) -> Value:
@@ -148,7 +148,7 @@ def _bessel(order: int) -> Function:
 
 def _grown(order: int) -> Unary:
     """Not scaled; what is endless in the dtype itself is so, as in TensorFlow."""
-    scaled_down = _in_doubles(_bessel(order))
+    scaled_down = in_doubles(_bessel(order))
 
     def lower(g: Builder, step: Step, x: Value) -> Value:
         return times(g, scaled_down(g, step, x), g.unary("Exp", g.unary("Abs", x)))
@@ -189,13 +189,13 @@ def _fresnel(part: str) -> Function:
 
 LOWERINGS: Table = {
     "BesselI0": _grown(0),
-    "BesselI0e": _in_doubles(_bessel(0)),
+    "BesselI0e": in_doubles(_bessel(0)),
     "BesselI1": _grown(1),
-    "BesselI1e": _in_doubles(_bessel(1)),
-    "Digamma": _in_doubles(digamma),
-    "Erfinv": _in_doubles(erfinv),
-    "FresnelCos": _in_doubles(_fresnel("c")),
-    "FresnelSin": _in_doubles(_fresnel("s")),
-    "Lgamma": _in_doubles(lgamma),
-    "Ndtri": _in_doubles(ndtri),
+    "BesselI1e": in_doubles(_bessel(1)),
+    "Digamma": in_doubles(digamma),
+    "Erfinv": in_doubles(erfinv),
+    "FresnelCos": in_doubles(_fresnel("c")),
+    "FresnelSin": in_doubles(_fresnel("s")),
+    "Lgamma": in_doubles(lgamma),
+    "Ndtri": in_doubles(ndtri),
 }
