@@ -13,7 +13,7 @@ from ..numpy import blocks, layouts, slices
 from ..numpy.context import Rule
 from ..numpy.elementwise import NARROW, wide
 from ..numpy.reductions import axes, axis_of
-from ..numpy.slices import mirrored, pairs_of, strided_index
+from ..numpy.slices import mirror_pad, mirrored, pairs_of, strided_index
 from .context import JaxContext, check, is_known, known, number, sizes
 from .rows import is_list, zeros_of_list
 
@@ -242,13 +242,6 @@ def _pad(ctx: JaxContext, x: Any, paddings: Any, value: Any = None) -> Any:
     pairs = pairs_of(known(paddings), x.ndim)
     filler = np.zeros((), x.dtype) if value is None else value
     return ctx.lax.pad(x, ctx.xp.asarray(filler).reshape(()), [(a, b, 0) for a, b in pairs])
-
-
-def mirror_pad(ctx: JaxContext, x: Any, paddings: Any, *, mode: bytes) -> Any:
-    for axis, (before, after) in enumerate(pairs_of(known(paddings), x.ndim)):
-        places = mirrored(x.shape[axis], before, after, mode)
-        x = ctx.xp.take(x, places, axis) if before or after else x
-    return x
 
 
 def _mirror_pad_grad(ctx: JaxContext, x: Any, paddings: Any, *, mode: bytes) -> Any:

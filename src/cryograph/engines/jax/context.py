@@ -43,9 +43,9 @@ class JaxContext(Context):
         """The operations of XLA."""
         return self.jax.lax
 
-    def sizes(self, x: Any) -> tuple[int, ...]:
-        """The numbers of an array, which must be known."""
-        return sizes(x)
+    def known(self, x: Any) -> Array:
+        """The value of an input; NeedsValue where a trace does not know it."""
+        return known(x, "what says how it is computed")
 
     def derived_as(self, value: Any, like: Any) -> Any:
         """A value whose derivatives are those of another."""

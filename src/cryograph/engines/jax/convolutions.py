@@ -4,14 +4,6 @@ from __future__ import annotations
 
 from ..numpy.context import Rule
 from ..numpy.convolution_forms import Convolutions
-from .arrays import mirror_pad
-from .pictures import resized_bilinear
 from .sliding import convolve, for_filters, for_input
 
-RULES: dict[str, Rule] = Convolutions(
-    convolve=convolve,
-    for_input=for_input,
-    for_filters=for_filters,
-    mirrored=lambda ctx, x, paddings, mode: mirror_pad(ctx, x, paddings, mode=mode),
-    resized=lambda ctx, x, size, align_corners: resized_bilinear(ctx, x, size, align_corners, False),
-).rules()
+RULES: dict[str, Rule] = Convolutions(convolve=convolve, for_input=for_input, for_filters=for_filters).rules()

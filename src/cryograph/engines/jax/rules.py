@@ -3,7 +3,7 @@ array namespace, and rules of its own."""
 
 from __future__ import annotations
 
-from ..numpy import activations, blocks, fake_quantisation, layouts, norm_grads, norms
+from ..numpy import activations, blocks, colours, fake_quantisation, image_grads, images, layouts, norm_grads, norms
 from ..numpy import arrays as plain_arrays
 from ..numpy import control as plain_control
 from ..numpy import elementwise as plain_elementwise
@@ -86,7 +86,14 @@ OWN = (
     spectra,
 )
 
-WHOLE: tuple[dict[str, Rule], ...] = (fake_quantisation.SHARED, norm_grads.RULES, norms.RULES)
+WHOLE: tuple[dict[str, Rule], ...] = (
+    colours.RULES,
+    fake_quantisation.SHARED,
+    image_grads.RESIZED,
+    images.RULES,
+    norm_grads.RULES,
+    norms.RULES,
+)
 """Tables of the reference engine all of which are."""
 
 RULES: dict[str, Rule] = {

@@ -15,6 +15,8 @@ from ...base.errors import RunError
 from .context import Context, Rule
 from .elementwise import given, wide
 from .forms import by_shape, narrowed
+from .images import resize_bilinear
+from .slices import mirror_pad
 from .windows import FIRST, Windows, as_format, channels_last, explicit_pairs, plan, spatial
 
 
@@ -28,10 +30,6 @@ class Convolutions:
     """The gradient for an input of a shape, from the filters and the gradient for the output."""
     for_filters: Callable[[Any, Any, Sequence[int], Any, Windows, int], Any]
     """The gradient for filters of a shape, from the input and the gradient for the output."""
-    mirrored: Callable[[Any, Any, Any, bytes], Any]
-    """An array with itself, mirrored, around it."""
-    resized: Callable[[Any, Any, Any, bool], Any]
-    """Pictures of another size."""
 
     def conv(
         self,
@@ -197,7 +195,7 @@ class Convolutions:
     ) -> Any:
         """Of what has been mirrored at its edges."""
         must_have(x, 4)
-        around = self.mirrored(ctx, x, paddings, mode)
+        around = mirror_pad(ctx, x, paddings, mode=mode)
         return self.conv(ctx, around, filters, strides=strides, padding=padding, dilations=[])
 
     def resized_conv(
@@ -215,7 +213,7 @@ class Convolutions:
     ) -> Any:
         """Of what has been resized, and mirrored at its edges then."""
         must_have(x, 4)
-        held = self.resized(ctx, x, size, resize_align_corners)
+        held = resize_bilinear(ctx, x, size, resize_align_corners, False)
         return self.padded_conv(ctx, held, paddings, filters, mode=mode, strides=strides, padding=padding)
 
     def rules(self) -> dict[str, Rule]:

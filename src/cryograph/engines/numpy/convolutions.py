@@ -13,8 +13,6 @@ import numpy as np
 from ...base.tensors import Array
 from .context import Context, Rule
 from .convolution_forms import Convolutions, groups_of
-from .images import resize_bilinear
-from .slices import mirrored, pairs_of
 from .windows import Windows, padded, place, view
 
 _CACHED = 1 << 15
@@ -121,15 +119,8 @@ def _for_filters(ctx: Context, x: Array, shape: Sequence[int], gradient: Array, 
     return made
 
 
-def _mirrored(ctx: Context, x: Array, paddings: Array, mode: bytes) -> Array:
-    places = [mirrored(n, a, b, mode) for n, (a, b) in zip(x.shape, pairs_of(paddings, x.ndim), strict=True)]
-    return np.asarray(x[np.ix_(*places)])
-
-
 RULES: dict[str, Rule] = Convolutions(
     convolve=lambda ctx, x, filters, windows, groups: convolve(x, filters, windows),
     for_input=_for_input,
     for_filters=_for_filters,
-    mirrored=_mirrored,
-    resized=lambda ctx, x, size, align_corners: resize_bilinear(x, size, align_corners, False),
 ).rules()

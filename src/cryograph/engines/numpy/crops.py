@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
@@ -14,51 +16,58 @@ from .images import target_size
 F = np.float32
 
 
-def _crop_and_resize(
-    ctx: Context,
-    image: Array,
-    boxes: Array,
-    box_index: Array,
-    crop_size: Array,
-    *,
-    method: bytes = b"bilinear",
-    extrapolation_value: float = 0.0,
-) -> Array:
-    """Boxes are (y1, x1, y2, x2) in units of the picture; places outside of it get the extrapolation value."""
-    height, width = target_size(image, crop_size)
-    if boxes.ndim != 2 or boxes.shape[1] != 4 or box_index.shape != boxes.shape[:1]:
-        raise RunError(f"{list(box_index.shape)} pictures were named for boxes of the shape {list(boxes.shape)}")
-    if box_index.size and (box_index.min() < 0 or box_index.max() >= len(image)):
-        raise RunError(f"a box is of a picture that is not in [0, {len(image)})")
-    _, rows, columns, depth = image.shape
-    outside = F(extrapolation_value)
-    out = np.full((len(boxes), height, width, depth), outside, F)
-    for number, (box, source) in enumerate(zip(boxes, box_index, strict=True)):
-        y, x = box_places(box[0], box[2], rows, height), box_places(box[1], box[3], columns, width)
-        inside = ((y >= 0) & (y <= rows - 1))[:, None] & ((x >= 0) & (x <= columns - 1))[None, :]
-        picture = image[source].astype(F)
-        y, x = np.clip(y, 0, rows - 1), np.clip(x, 0, columns - 1)
-        if method == b"nearest":
-            made = picture[np.floor(y + F(0.5)).astype(int)][:, np.floor(x + F(0.5)).astype(int)]
-        else:
-            made = _mix(_mix(picture, x, 1), y, 0)
-        out[number] = np.where(inside[..., None], made, outside)
-    return out
+def crops(each: Callable[[Any, Callable[[Any, Any], Any], Any, Any], Any]) -> Rule:
+    """The rule of boxes cut out of pictures; `each(ctx, crop, boxes, pictures)` cuts each box out of its picture."""
+
+    def rule(
+        ctx: Context,
+        image: Any,
+        boxes: Any,
+        box_index: Any,
+        crop_size: Any,
+        *,
+        method: bytes = b"bilinear",
+        extrapolation_value: float = 0.0,
+    ) -> Any:
+        """Boxes are (y1, x1, y2, x2) in units of the picture; places outside of it get the extrapolation value."""
+        height, width = target_size(image, ctx.known(crop_size))
+        if boxes.ndim != 2 or boxes.shape[1] != 4 or box_index.shape != boxes.shape[:1]:
+            raise RunError(f"{list(box_index.shape)} pictures were named for boxes of the shape {list(boxes.shape)}")
+        count, rows, columns, depth = image.shape
+        ctx.check((box_index < 0) | (box_index >= count), f"a box is of a picture that is not in [0, {count})")
+        if not len(boxes):
+            return ctx.xp.zeros((0, height, width, depth), F)
+        xp, pictures = ctx.xp, ctx.xp.asarray(image)
+
+        def crop(box: Any, source: Any) -> Any:
+            y, x = box_places(box[0], box[2], rows, height), box_places(box[1], box[3], columns, width)
+            inside = ((y >= 0) & (y <= rows - 1))[:, None] & ((x >= 0) & (x <= columns - 1))[None, :]
+            y, x = xp.clip(y, 0, rows - 1), xp.clip(x, 0, columns - 1)
+            picture = pictures[source].astype(F)
+            if method == b"nearest":
+                made = picture[xp.floor(y + F(0.5)).astype(int)][:, xp.floor(x + F(0.5)).astype(int)]
+            else:
+                made = _mix(xp, _mix(xp, picture, x, 1), y, 0)
+            return xp.where(inside[..., None], made, F(extrapolation_value))
+
+        return each(ctx, crop, boxes, box_index)
+
+    return rule
 
 
-def box_places(start: np.float32, stop: np.float32, size: int, count: int) -> Array:
+def box_places(start: Any, stop: Any, size: int, count: int) -> Any:
     """Where in an axis of a picture the places of a crop lie."""
     if count > 1:
         step = (stop - start) * F(size - 1) / F(count - 1)
-        return np.asarray(start * F(size - 1) + np.arange(count, dtype=F) * step, F)
-    return np.array([F(0.5) * (start + stop) * F(size - 1)], F)
+        return start * F(size - 1) + np.arange(count, dtype=F) * step
+    return (F(0.5) * (start + stop) * F(size - 1)).reshape(1)
 
 
-def _mix(values: Array, places: Array, axis: int) -> Array:
-    low, high = np.floor(places).astype(int), np.ceil(places).astype(int)
+def _mix(xp: Any, values: Any, places: Any, axis: int) -> Any:
+    low, high = xp.floor(places).astype(int), xp.ceil(places).astype(int)
     part = (places - low).reshape([-1 if i == axis else 1 for i in range(values.ndim)]).astype(F)
-    first = np.take(values, low, axis)
-    return np.asarray(first + (np.take(values, high, axis) - first) * part)
+    first = xp.take(values, low, axis)
+    return first + (xp.take(values, high, axis) - first) * part
 
 
 def _glimpse(newest: bool) -> Rule:
@@ -116,7 +125,7 @@ def _cut(image: Array, corner: Array, height: int, width: int, noise: bytes, uni
 
 
 RULES: dict[str, Rule] = {
-    "CropAndResize": _crop_and_resize,
+    "CropAndResize": crops(lambda ctx, crop, *given: np.stack([crop(*each) for each in zip(*given, strict=True)])),
     "ExtractGlimpse": _glimpse(False),
     "ExtractGlimpseV2": _glimpse(True),
 }

@@ -6,6 +6,9 @@ transpose of that.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from typing import Any
+
 import numpy as np
 
 from ...base.errors import RunError
@@ -14,7 +17,7 @@ from .arrays import sizes_of
 from .context import Context, Rule
 from .crops import box_places
 from .elementwise import given, wide
-from .images import cubic_weights, nearest_places, sources, spans, target_size, weighted
+from .images import cubic_weights, moves, nearest_places, sources, spans, target_size, weighted
 from .reductions import finite_limits
 from .windows import padded, place, plan, spatial
 
@@ -36,69 +39,64 @@ def linear_weights(places: Array, size_in: int) -> Array:
     return laid_weights(np.clip(pair, 0, size_in - 1).astype(int), np.stack([1 - part, part], -1), size_in)
 
 
-def _back(gradients: Array, original: Array) -> None:
-    if gradients.ndim != 4 or original.ndim != 4:
-        raise RunError(f"pictures of {gradients.ndim} and {original.ndim} dimensions were given where 4 are taken")
-    if gradients.shape[::3] != original.shape[::3] or 0 in (*gradients.shape, *original.shape):
-        raise RunError(f"gradients of {list(gradients.shape)} do not fit pictures of {list(original.shape)}")
+def _turned(ctx: Context, grads: Any, shape: Sequence[int], weights: Callable[[int, int], Array]) -> Any:
+    """The gradient for pictures of a shape, by the weights (out, in) of an axis and its sizes."""
+    if grads.ndim != 4 or len(shape) != 4:
+        raise RunError(f"pictures of {grads.ndim} and {len(shape)} dimensions were given where 4 are taken")
+    if grads.shape[::3] != tuple(shape[::3]) or 0 in (*grads.shape, *shape):
+        raise RunError(f"gradients of {list(grads.shape)} do not fit pictures of {list(shape)}")
+    for axis in (1, 2):
+        laid = weights(shape[axis], grads.shape[axis]).T
+        grads = weighted(ctx, grads, laid.astype(grads.dtype) if grads.dtype.kind in "iu" else laid, axis)
+    return given(ctx, grads)
 
 
 def _bilinear_grad(
-    ctx: Context, grads: Array, original: Array, *, align_corners: bool = False, half_pixel_centers: bool = False
-) -> Array:
-    _back(grads, original)
-    made = grads
-    for axis in (1, 2):
-        size_in, size_out = original.shape[axis], grads.shape[axis]
-        places = sources(size_in, size_out, align_corners, half_pixel_centers)
-        made = weighted(made, linear_weights(places, size_in).T, axis)
-    return np.ascontiguousarray(given(ctx, made))
+    ctx: Context, grads: Any, original: Any, *, align_corners: bool = False, half_pixel_centers: bool = False
+) -> Any:
+    def weights(size: int, out: int) -> Array:
+        return linear_weights(sources(size, out, align_corners, half_pixel_centers), size)
+
+    return _turned(ctx, grads, original.shape, weights)
 
 
 def _bicubic_grad(
-    ctx: Context, grads: Array, original: Array, *, align_corners: bool = False, half_pixel_centers: bool = False
-) -> Array:
-    _back(grads, original)
-    made = grads
-    for axis in (1, 2):
-        size_in, size_out = original.shape[axis], grads.shape[axis]
-        places = sources(size_in, size_out, align_corners, half_pixel_centers)
-        made = weighted(made, laid_weights(*cubic_weights(places, size_in, half_pixel_centers), size_in).T, axis)
-    return np.ascontiguousarray(given(ctx, made))
+    ctx: Context, grads: Any, original: Any, *, align_corners: bool = False, half_pixel_centers: bool = False
+) -> Any:
+    def weights(size: int, out: int) -> Array:
+        places = sources(size, out, align_corners, half_pixel_centers)
+        return laid_weights(*cubic_weights(places, size, half_pixel_centers), size)
+
+    return _turned(ctx, grads, original.shape, weights)
 
 
 def _nearest_grad(
-    ctx: Context, grads: Array, size: Array, *, align_corners: bool = False, half_pixel_centers: bool = False
-) -> Array:
-    height, width = target_size(grads, size)
-    kind = wide(grads).dtype
-    made = np.zeros((len(grads), height, width, grads.shape[-1]), kind)
-    rows, columns = (
-        nearest_places(into, n, align_corners, half_pixel_centers)
-        for into, n in zip((height, width), grads.shape[1:3], strict=True)
-    )
-    np.add.at(made, np.s_[:, rows[:, None], columns], wide(grads))  # type: ignore[arg-type]
-    return given(ctx, made)
+    ctx: Context, grads: Any, size: Any, *, align_corners: bool = False, half_pixel_centers: bool = False
+) -> Any:
+    def weights(size: int, out: int) -> Array:
+        places = nearest_places(size, out, align_corners, half_pixel_centers)
+        return laid_weights(places[:, None], np.ones((out, 1), F), size)
+
+    height, width = target_size(grads, ctx.known(size))
+    return _turned(ctx, wide(grads), (grads.shape[0], height, width, grads.shape[-1]), weights)
 
 
 def _scale_and_translate_grad(
     ctx: Context,
-    grads: Array,
-    original: Array,
-    scale: Array,
-    translation: Array,
+    grads: Any,
+    original: Any,
+    scale: Any,
+    translation: Any,
     *,
     kernel_type: bytes = b"lanczos3",
     antialias: bool = True,
-) -> Array:
-    _back(grads, original)
-    if not np.all(scale > 0):
-        raise RunError(f"the scales {scale.tolist()} are not positive")
-    made = grads
-    for axis, by, shift in zip((1, 2), scale, translation, strict=True):
-        weights = spans(kernel_type, original.shape[axis], grads.shape[axis], float(by), float(shift), antialias)
-        made = weighted(made, weights.T, axis)
-    return np.ascontiguousarray(given(ctx, made))
+) -> Any:
+    held = iter(moves(ctx, scale, translation))
+
+    def weights(size: int, out: int) -> Array:
+        return spans(kernel_type, size, out, *next(held), antialias)
+
+    return _turned(ctx, grads, original.shape, weights)
 
 
 def _checked_boxes(grads: Array, boxes: Array, box_index: Array, shape: tuple[int, ...]) -> None:
@@ -215,13 +213,18 @@ def _dilation_grad(for_filter: bool) -> Rule:
     return rule
 
 
+RESIZED: dict[str, Rule] = {
+    "ResizeBicubicGrad": _bicubic_grad,
+    "ResizeBilinearGrad": _bilinear_grad,
+    "ResizeNearestNeighborGrad": _nearest_grad,
+    "ScaleAndTranslateGrad": _scale_and_translate_grad,
+}
+"""Those of scaled pictures, which compute with any array namespace."""
+
 RULES: dict[str, Rule] = {
     "CropAndResizeGradBoxes": _crop_grad_boxes,
     "CropAndResizeGradImage": _crop_grad_image,
     "Dilation2DBackpropFilter": _dilation_grad(True),
     "Dilation2DBackpropInput": _dilation_grad(False),
-    "ResizeBicubicGrad": _bicubic_grad,
-    "ResizeBilinearGrad": _bilinear_grad,
-    "ResizeNearestNeighborGrad": _nearest_grad,
-    "ScaleAndTranslateGrad": _scale_and_translate_grad,
+    **RESIZED,
 }

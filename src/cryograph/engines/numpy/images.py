@@ -1,20 +1,24 @@
-"""Scaling of pictures (N, H, W, C) as TensorFlow's kernels do it."""
+"""Scaling of pictures (N, H, W, C) as TensorFlow's kernels do it, on arrays of any namespace.
+
+Where a place of the output takes its pixels from follows from sizes alone, and is worked out by numpy.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 
 from ...base.errors import RunError
 from ...base.tensors import Array
 from .context import Context, Rule
-from .elementwise import wide
+from .elementwise import given, wide
 
 F = np.float32
 
 
-def target_size(images: Array, size: Array) -> tuple[int, int]:
+def target_size(images: Any, size: Array) -> tuple[int, int]:
     """Height and width to scale to; RunError when they, or the pictures, are none."""
     if images.ndim != 4 or size.shape != (2,):
         raise RunError(f"pictures of {images.ndim} dimensions and a size of the shape {list(size.shape)} were given")
@@ -39,9 +43,9 @@ def sources(size_in: int, size_out: int, align_corners: bool, half_pixel: bool) 
     return places * scale
 
 
-def resize_bilinear(images: Array, size: Array, align_corners: bool, half_pixel_centers: bool) -> Array:
+def resize_bilinear(ctx: Context, images: Any, size: Any, align_corners: bool, half_pixel_centers: bool) -> Any:
     """Pictures of another size, in float32 (in float64 for float64)."""
-    height, width = target_size(images, size)
+    height, width = target_size(images, ctx.known(size))
     values = images if images.dtype == np.float64 else images.astype(F)
     # Rows last: TensorFlow mixes the columns of the two rows first.
     for axis, target in ((2, width), (1, height)):
@@ -52,24 +56,29 @@ def resize_bilinear(images: Array, size: Array, align_corners: bool, half_pixel_
         below = np.floor(places)
         low = np.clip(below, 0, size_in - 1).astype(np.int64)
         high = np.clip(np.ceil(places), 0, size_in - 1).astype(np.int64)
-        part = (places - below).reshape([-1 if i == axis else 1 for i in range(4)])
-        first = np.take(values, low, axis)
-        values = first + (np.take(values, high, axis) - first) * part
+        part = (places - below).reshape(_across(axis))
+        first = ctx.xp.take(values, low, axis)
+        values = first + (ctx.xp.take(values, high, axis) - first) * part
     return values
 
 
+def _across(axis: int) -> list[int]:
+    return [-1 if i == axis else 1 for i in range(4)]
+
+
 def _bilinear(
-    ctx: Context, images: Array, size: Array, *, align_corners: bool = False, half_pixel_centers: bool = False
-) -> Array:
-    return resize_bilinear(images, size, align_corners, half_pixel_centers).astype(ctx.dtype, copy=False)
+    ctx: Context, images: Any, size: Any, *, align_corners: bool = False, half_pixel_centers: bool = False
+) -> Any:
+    return given(ctx, resize_bilinear(ctx, images, size, align_corners, half_pixel_centers))
 
 
 def _nearest(
-    ctx: Context, images: Array, size: Array, *, align_corners: bool = False, half_pixel_centers: bool = False
-) -> Array:
-    height, width = target_size(images, size)
+    ctx: Context, images: Any, size: Any, *, align_corners: bool = False, half_pixel_centers: bool = False
+) -> Any:
+    height, width = target_size(images, ctx.known(size))
     for axis, target in ((1, height), (2, width)):
-        images = np.take(images, nearest_places(images.shape[axis], target, align_corners, half_pixel_centers), axis)
+        places = nearest_places(images.shape[axis], target, align_corners, half_pixel_centers)
+        images = ctx.xp.take(images, places, axis)
     return images
 
 
@@ -106,34 +115,33 @@ def cubic_weights(places: Array, size_in: int, half_pixel: bool) -> tuple[Array,
 
 
 def _bicubic(
-    ctx: Context, images: Array, size: Array, *, align_corners: bool = False, half_pixel_centers: bool = False
-) -> Array:
-    height, width = target_size(images, size)
+    ctx: Context, images: Any, size: Any, *, align_corners: bool = False, half_pixel_centers: bool = False
+) -> Any:
+    height, width = target_size(images, ctx.known(size))
     values = images.astype(F)
     for axis, target in ((1, height), (2, width)):
         size_in = values.shape[axis]
         places = sources(size_in, target, align_corners, half_pixel_centers)
         indices, weights = cubic_weights(places, size_in, half_pixel_centers)
-        shape = [-1 if i == axis else 1 for i in range(4)]
-        made = np.take(values, indices[:, 0], axis) * weights[:, 0].reshape(shape)
-        for i in range(1, 4):
-            made += np.take(values, indices[:, i], axis) * weights[:, i].reshape(shape)
+        made = 0
+        for i in range(4):
+            made = made + ctx.xp.take(values, indices[:, i], axis) * weights[:, i].reshape(_across(axis))
         values = made
-    return values.astype(ctx.dtype, copy=False)
+    return given(ctx, values)
 
 
-def weighted(values: Array, weights: Array, axis: int) -> Array:
+def weighted(ctx: Context, values: Any, weights: Array, axis: int) -> Any:
     """Each place of an axis as a weighted sum over that axis: weights (out, in)."""
-    return np.moveaxis(np.tensordot(values, weights, (axis, 1)), -1, axis)
+    return ctx.xp.moveaxis(ctx.xp.tensordot(values, weights, (axis, 1)), -1, axis)
 
 
-def _area(ctx: Context, images: Array, size: Array, *, align_corners: bool = False) -> Array:
+def _area(ctx: Context, images: Any, size: Any, *, align_corners: bool = False) -> Any:
     """The mean over the area of the input that a place of the output covers."""
-    height, width = target_size(images, size)
+    height, width = target_size(images, ctx.known(size))
     values = wide(images).astype(F)
     for axis, target in ((1, height), (2, width)):
-        values = weighted(values, area_weights(values.shape[axis], target, align_corners), axis)
-    return np.ascontiguousarray(values).astype(ctx.dtype, copy=False)
+        values = weighted(ctx, values, area_weights(values.shape[axis], target, align_corners), axis)
+    return given(ctx, values)
 
 
 def area_weights(size_in: int, size_out: int, align_corners: bool) -> Array:
@@ -207,22 +215,26 @@ def spans(kind: bytes, size_in: int, size_out: int, scale: float, shift: float, 
 
 def _scale_and_translate(
     ctx: Context,
-    images: Array,
-    size: Array,
-    scale: Array,
-    translation: Array,
+    images: Any,
+    size: Any,
+    scale: Any,
+    translation: Any,
     *,
     kernel_type: bytes = b"lanczos3",
     antialias: bool = True,
-) -> Array:
-    if not np.all(scale > 0):
-        raise RunError(f"the scales {scale.tolist()} are not positive")
-    targets = target_size(images, size)
-    values = images.astype(F)
-    for axis, target, by, shift in zip((1, 2), targets, scale, translation, strict=True):
-        weights = spans(kernel_type, values.shape[axis], target, float(by), float(shift), antialias)
-        values = weighted(values, weights, axis)
-    return np.ascontiguousarray(values)
+) -> Any:
+    targets, values = target_size(images, ctx.known(size)), images.astype(F)
+    for axis, target, (by, shift) in zip((1, 2), targets, moves(ctx, scale, translation), strict=True):
+        values = weighted(ctx, values, spans(kernel_type, values.shape[axis], target, by, shift, antialias), axis)
+    return values
+
+
+def moves(ctx: Context, scale: Any, translation: Any) -> list[tuple[float, float]]:
+    """Scale and translation of each axis; RunError for a scale that is not positive."""
+    by, shift = ctx.known(scale), ctx.known(translation)
+    if not np.all(by > 0):
+        raise RunError(f"the scales {by.tolist()} are not positive")
+    return [(float(a), float(b)) for a, b in zip(by, shift, strict=True)]
 
 
 RULES: dict[str, Rule] = {

@@ -166,10 +166,12 @@ def _pad(ctx: Context, x: Array, paddings: Array, value: Array | None = None) ->
     return out
 
 
-def _mirror_pad(ctx: Context, x: Array, paddings: Array, *, mode: bytes) -> Array:
+def mirror_pad(ctx: Context, x: Any, paddings: Any, *, mode: bytes) -> Any:
     """REFLECT leaves the edge itself out, SYMMETRIC doubles it."""
-    places = [mirrored(n, a, b, mode) for n, (a, b) in zip(x.shape, pairs_of(paddings, x.ndim), strict=True)]
-    return np.asarray(x[np.ix_(*places)]) if places else x
+    for axis, (before, after) in enumerate(pairs_of(ctx.known(paddings), x.ndim)):
+        places = mirrored(x.shape[axis], before, after, mode)
+        x = ctx.xp.take(x, places, axis) if before or after else x
+    return x
 
 
 def mirrored(size: int, before: int, after: int, mode: bytes) -> Array:
@@ -193,7 +195,7 @@ def _mirror_pad_grad(ctx: Context, x: Array, paddings: Array, *, mode: bytes) ->
 
 
 RULES: dict[str, Rule] = {
-    "MirrorPad": _mirror_pad,
+    "MirrorPad": mirror_pad,
     "MirrorPadGrad": _mirror_pad_grad,
     "Pad": _pad,
     "PadV2": _pad,
