@@ -162,6 +162,9 @@ def test_changed_copies_are_learnt_too(pictures: Path) -> None:
     distortion = Distortion(flip=True, crop=20, scale=20, brightness=20)
     made = cg.retrain(network(), pictures, distortion=distortion, copies=2, watch=watch)
     assert done["copies"] == 2 * done["train"] == 2 * made.counts[0]
+    assert done["epochs"] == len(made.epochs)
+    with pytest.raises(InputError, match="2 copies of each picture were to be learnt from, but nothing changes them"):
+        cg.retrain(network(), pictures, copies=2)
     assert made.accuracy[1] is not None
     assert made.accuracy[1] > 0.9
 

@@ -39,9 +39,10 @@ from .finetuning import Finetuning, finetune
 from .model import Model, load
 
 SOME = 10
-"""Pictures that cannot be read are named up to this number."""
+"""Pictures that cannot be read, or are taken for another class, are named up to this number."""
 Watch = Callable[[str, int, int], object]
-"""Is told what is done (`train`, `validation`, `test`, `copies`), how much of it now, and how much in all."""
+"""Is told what is done (pictures of `train`, `validation`, `test`, `copies`, or `epochs`), how much of it now, and how
+much in all."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +111,9 @@ class Retrained:
         if self.counts[2]:
             lines += ["", "Test pictures by class (rows), and what they are taken for:"]
             lines += ["  " + line for line in str(self.confusion).splitlines()]
-        lines += [f"  {path} is {truth}, taken for {answer}" for path, truth, answer in self.wrong[:10]]
+        lines += [f"  {path} is {truth}, taken for {answer}" for path, truth, answer in self.wrong[:SOME]]
+        if len(self.wrong) > SOME:
+            lines.append(f"  and {len(self.wrong) - SOME} more")
         lines += ["", "Taken for granted:", *(f"  {reason}" for reason in self.reasons)]
         lines += [f"warning: {warning}" for warning in self.warnings]
         return "\n".join(lines)
@@ -147,6 +150,11 @@ def retrain(
     learnt from, and for what cannot be found out.
     """
     _check_name(final_name)
+    if copies > 1 and not distortion:
+        raise InputError(
+            f"{copies} copies of each picture were to be learnt from, but nothing changes them; say how with distortion"
+            " (--flip, --crop, --scale, --brightness)."
+        )
     if finetuning is not None:
         check_trainer()  # now, and not when the features have been worked out
     labelled = find_labelled(images, validation, test)
@@ -164,7 +172,8 @@ def retrain(
     y = {part: np.array([p.label for p in pictures], np.int64) for part, pictures in parts.items()}
     seen, known = _with_copies(features, parts["train"], x["train"], y["train"], distortion, copies, watch)
     held = (x["validation"], y["validation"]) if len(y["validation"]) else None
-    head = fit_head(seen, known, len(labelled.labels), held, settings or HeadSettings())
+    how = settings or HeadSettings()
+    head = fit_head(seen, known, len(labelled.labels), held, how, lambda epoch: watch("epochs", 1, how.epochs))
     still = with_defaults(network, features.switches)  # so that nothing but pictures has to be fed to the new model
     made, name, heads = replace_head(still, tensor, head.weights, head.biases, final_name, rank == 4)
     new = Model.of(made)

@@ -108,7 +108,7 @@ def retrain(
     from ..api.retraining import retrain as train
 
     check_target(output)
-    with counting("pictures") as watch:
+    with counting() as watch:
         made = train(load(model, weights), images, watch=watch, **arguments(**options))
     written = made.save(output, checkpoint)
     show(made, as_json)

@@ -52,7 +52,7 @@ def progress(what: str, nbytes: int) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def counting(unit: str) -> Iterator[Callable[[str, int, int], None]]:
+def counting() -> Iterator[Callable[[str, int, int], None]]:
     """A bar for each of several counts that come one after the other, which is told (what, how many now, how many in
     all); drawn as by `progress`."""
     from tqdm import tqdm
@@ -63,7 +63,7 @@ def counting(unit: str) -> Iterator[Callable[[str, int, int], None]]:
     def count(what: str, now: int, total: int) -> None:
         if what not in bars:
             close()
-            bars[what] = tqdm(total=total, desc=what, unit=f" {unit}", delay=1.0, disable=not terminal, leave=False)
+            bars[what] = tqdm(total=total, desc=what, unit="", delay=1.0, disable=not terminal, leave=False)
         bars[what].update(now)
         if bars[what].n >= total:
             close()

@@ -68,7 +68,7 @@ def fit_head(
     classes: int,
     validation: tuple[Array, Array] | None = None,
     settings: HeadSettings = HeadSettings(),
-    watch: Callable[[Epoch], None] = lambda epoch: None,
+    watch: Callable[[Epoch], object] = lambda epoch: None,
 ) -> Head:
     """Trains a head on `features` (N, F) of classes `labels` (N,), numbers below `classes`.
 
