@@ -86,7 +86,7 @@ def of_pair(g: Builder, seed: Value) -> State:
     halves = g.concat([masked(g, wide), high_word(g, wide)], 1, (2, 2))  # a row for each seed
     key = words(g, _SCRAMBLE & _WORD, _SCRAMBLE >> 32)
     sides = [g.op("Gather", halves, g.ints([place]), axis=1, shape=(2, 1)) for place in (0, 1)]
-    mixed = g.reshape(_mixed(g, key, *(g.transpose(side, [1, 0]) for side in sides)), [4])
+    mixed = g.reshape(_mixed(g, key, *sides), [4])
     return State(part(g, mixed, 0, 2), g.concat([words(g, 0, 0), part(g, mixed, 2, 4)], 0, (4,)), True)
 
 
@@ -101,26 +101,27 @@ def of_key(g: Builder, key: Value, counter: Value, alg: Value) -> State:
 
 
 def _mixed(g: Builder, key: Value, a: Value, b: Value) -> Value:
-    """Ten rounds over four words each (n, 4), given as the first and third (n, 2), and the second and fourth.
+    """Ten rounds over four words each (n, 4), given as the first and third (2, n), and the second and fourth. The
+    runtime is quick along a last dimension that is long.
 
     A round changes the order of the words of both; so do multipliers and keys from one round to the next.
     """
     order = np.array([[0, 1] if turn % 2 else [1, 0] for turn in range(_ROUNDS)])
     steps = np.arange(_ROUNDS, dtype=np.uint64)[:, None] * np.array(_WEYL, np.uint64)[order]
-    spread = g.op("Gather", key, g.const(order, INT64), axis=0, shape=(_ROUNDS, 2))
-    moved = g.op("Add", spread, known(g, steps), shape=(_ROUNDS, 2))
+    spread = g.op("Gather", key, g.const(order[..., None], INT64), axis=0, shape=(_ROUNDS, 2, 1))
+    moved = g.op("Add", spread, known(g, steps[..., None]), shape=(_ROUNDS, 2, 1))
     keys = masked(g, moved)
-    multipliers = words(g, *_MULTIPLIERS), words(g, *_MULTIPLIERS[::-1])
+    multipliers = [known(g, np.array(pair, np.uint64)[:, None]) for pair in (_MULTIPLIERS, _MULTIPLIERS[::-1])]
     other = g.ints([1, 0])
     for turn in range(_ROUNDS):
         product = g.op("Mul", a, multipliers[turn % 2], shape=a.shape)
-        here = g.op("Gather", keys, g.const(turn, INT64), axis=0, shape=(2,))
-        crossed = g.op("Gather", b, other, axis=1, shape=b.shape)
+        here = g.op("Gather", keys, g.const(turn, INT64), axis=0, shape=(2, 1))
+        crossed = g.op("Gather", b, other, axis=0, shape=b.shape)
         other_half = g.op("BitwiseXor", crossed, here, shape=b.shape)
         mixed = g.op("BitwiseXor", other_half, high_word(g, product), shape=a.shape)
         a, b = mixed, masked(g, product)
-    both = [g.unsqueeze(side, [2]) for side in (a, b)]
-    return g.reshape(g.concat(both, 2, (None, 2, 2)), [-1, 4])
+    both = g.concat([g.unsqueeze(side, [1]) for side in (a, b)], 1, (2, 2, None))
+    return g.transpose(g.reshape(both, [4, -1]), [1, 0])
 
 
 def turns(g: Builder, state: State, numbers: Value) -> Value:
@@ -131,7 +132,7 @@ def turns(g: Builder, state: State, numbers: Value) -> Value:
     if state.fresh:
         third = g.op("Expand", counter[2], count, shape=(None,))
         a = _beside(g, [turn, third])
-        return _mixed(g, state.key, a, g.unsqueeze(g.concat([counter[1], counter[3]], 0, (2,)), [0]))
+        return _mixed(g, state.key, a, g.unsqueeze(g.concat([counter[1], counter[3]], 0, (2,)), [1]))
     carried = g.op("Add", turn, counter[0], shape=(None,))
     made = [masked(g, carried)]
     for word in counter[1:]:
@@ -141,7 +142,7 @@ def turns(g: Builder, state: State, numbers: Value) -> Value:
 
 
 def _beside(g: Builder, parts: Sequence[Value]) -> Value:
-    return g.concat([g.unsqueeze(each, [1]) for each in parts], 1, (None, len(parts)))
+    return g.concat([g.unsqueeze(each, [0]) for each in parts], 0, (len(parts), None))
 
 
 def draw(g: Builder, state: State, count: Value, each: int) -> Value:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -15,54 +16,79 @@ from .faults import POOLED_PLACES, must_be_right
 from .values import Refusal, Value, limits
 from .windows import DATA_FORMATS, Layout, Window, layout_of, window_of
 
-Use = Callable[[Builder, Layout, Value, tuple[Value, Value], Value, Value], Value]
+Use = Callable[[Builder, Window, Sequence[int], Value, Value, Value], Value]
 
 
-def _places(g: Builder, x: Value, window: Window, ksize: Sequence[int]) -> tuple[Value, Value]:
-    """The largest of each window, and where in its plane the first of them is: (N, C, *out)."""
-    if x.dtype not in (FLOAT32, FLOAT64) or x.shape is None or None in x.shape or 0 in x.shape:
+def _pooled(g: Builder, x: Value, window: Window, ksize: Sequence[int]) -> tuple[Value, Value, dict[str, Any]]:
+    """The largest of each window, (N, C, *out), where among all elements the first of them is, and the window as the
+    runtime has it. The number of pictures may be unknown."""
+    if x.dtype not in (FLOAT32, FLOAT64) or x.shape is None or None in x.shape[1:] or 0 in x.shape:
         raise Refusal("the places of the largest need floats of a known shape")
     layout = window.layout
     kernel = layout.pick(ksize, "ksize")
     attrs = window.pool_attrs(x, kernel)
     if any(attrs.get("pads", [])):
         must_be_right(POOLED_PLACES)
+    attrs["kernel_shape"] = kernel
     # The runtime names no place in a window that is all NaN or minus infinity.
     least = np.nextafter(np.asarray(limits(x.dtype)[0], x.dtype.numpy), 0)
     some = g.binary("Greater", x, g.like(float(least), x), BOOL)
     held = g.where(some, x, g.like(float(least), x), x.shape)
-    best, position = g.ops("MaxPool", layout.enter(g, held), dtypes=[x.dtype, INT64], kernel_shape=kernel, **attrs)
-    return layout.leave(g, best), g.binary("Mod", position, g.const(_plane(x, layout), INT64))
+    best, position = g.ops("MaxPool", layout.enter(g, held), dtypes=[x.dtype, INT64], **attrs)
+    return best, position, attrs
+
+
+def _places(g: Builder, x: Value, window: Window, ksize: Sequence[int]) -> tuple[Value, Value]:
+    """The largest of each window, and where in its plane the first of them is: (N, C, *out)."""
+    best, position, _ = _pooled(g, x, window, ksize)
+    return window.layout.leave(g, best), g.binary("Mod", position, g.const(_plane(x, window.layout), INT64))
 
 
 def _plane(x: Value, layout: Layout) -> int:
     return int(np.prod([x.size(axis) or 0 for axis in layout.spatial]))
 
 
-def _planes(g: Builder, layout: Layout, x: Value, many: int) -> Value:
-    return g.reshape(layout.enter(g, x), [many, -1])
-
-
 def _whole(g: Builder, layout: Layout, flat: Value, like: Value) -> Value:
     """(N * C, space) in the shape of a value."""
     space = [like.size(axis) or 0 for axis in layout.spatial]
-    return layout.leave(g, g.reshape(flat, [like.size(0) or 0, like.size(layout.channel) or 0, *space]))
+    many = like.size(0)
+    shape = [-1 if many is None else many, like.size(layout.channel) or 0, *space]
+    return layout.leave(g, g.reshape(flat, shape))
 
 
-def _spread(g: Builder, layout: Layout, x: Value, found: tuple[Value, Value], y: Value, dy: Value) -> Value:
-    """Each gradient added to the place that its window took."""
-    many = (x.size(0) or 0) * (x.size(layout.channel) or 0)
-    zeros = g.op("Expand", g.const(0, dy.dtype), g.ints([many, _plane(x, layout)]))
-    index = g.reshape(found[1], [many, -1])
-    made = g.op("ScatterElements", zeros, index, _planes(g, layout, dy, many), axis=1, reduction="add")
+def _spread(g: Builder, window: Window, ksize: Sequence[int], x: Value, y: Value, dy: Value) -> Value:
+    """Each gradient added to the place that its window took; put there, where windows do not overlap."""
+    layout, kernel = window.layout, window.layout.pick(ksize, "ksize")
+    is_apart = all(stride >= size for stride, size in zip(window.strides, kernel, strict=True))
+    if is_apart and x.dtype == FLOAT32 and window.padding != b"EXPLICIT":
+        _, position, attrs = _pooled(g, x, window, ksize)
+        first = layout.enter(g, x)
+        made = g.op("MaxUnpool", layout.enter(g, dy), position, g.shape_of(first), shape=first.shape, **attrs)
+        return layout.leave(g, made)
+    _, places = _places(g, x, window, ksize)
+    planes = _planes(g, layout, x)
+    zeros = g.op("Expand", g.const(0, dy.dtype), g.shape_of(planes), shape=planes.shape)
+    out = [dy.size(axis) for axis in layout.spatial]
+    if None in out:
+        raise Refusal("the shape of the pool's output is not known")
+    index = g.reshape(places, [-1, int(np.prod(out))])
+    made = g.op("ScatterElements", zeros, index, _planes(g, layout, dy), axis=1, reduction="add", shape=planes.shape)
     return _whole(g, layout, made, x)
 
 
-def _pick(g: Builder, layout: Layout, x: Value, found: tuple[Value, Value], y: Value, grad: Value) -> Value:
+def _planes(g: Builder, layout: Layout, x: Value) -> Value:
+    """(N * C, space)."""
+    return g.reshape(layout.enter(g, x), [-1, _plane(x, layout)])
+
+
+def _pick(g: Builder, window: Window, ksize: Sequence[int], x: Value, y: Value, grad: Value) -> Value:
     """The gradient at the place that each window took; 0 where that is not what the pool is said to have given."""
-    best, places = found
+    if x.shape is None or None in x.shape:
+        raise Refusal("the places of the largest need floats of a known shape")
+    layout = window.layout
+    best, places = _places(g, x, window, ksize)
     many = (x.size(0) or 0) * (x.size(layout.channel) or 0)
-    made = g.op("GatherElements", _planes(g, layout, grad, many), g.reshape(places, [many, -1]), axis=1)
+    made = g.op("GatherElements", _planes(g, layout, grad), g.reshape(places, [many, -1]), axis=1)
     if g.shapes[0] is None or None in g.shapes[0]:
         raise Refusal("the shape of the pool's output is not known")
     picked = _whole(g, layout, made, Value("", x.dtype, g.shapes[0]))
@@ -85,9 +111,8 @@ def _of_windows(n: int, use: Use) -> Lowering:
         explicit_paddings: Sequence[int] = (),
         data_format: bytes = DATA_FORMATS[n],
     ) -> Value:
-        layout = layout_of(data_format, n)
-        found = _places(g, x, window_of(layout, strides, padding, explicit_paddings), ksize)
-        return use(g, layout, x, found, y, grad)
+        window = window_of(layout_of(data_format, n), strides, padding, explicit_paddings)
+        return use(g, window, ksize, x, y, grad)
 
     return lower
 
@@ -107,7 +132,7 @@ def _of_windows_v2(use: Use) -> Lowering:
     ) -> Value:
         layout = layout_of(data_format, 2)
         sizes, steps = g.fixed_ints(ksize, "ksize"), g.fixed_ints(strides, "strides")
-        return use(g, layout, x, _places(g, x, window_of(layout, steps, padding), sizes), y, grad)
+        return use(g, window_of(layout, steps, padding), sizes, x, y, grad)
 
     return lower
 
