@@ -108,16 +108,16 @@ def _mixed(g: Builder, key: Value, a: Value, b: Value) -> Value:
     """
     order = np.array([[0, 1] if turn % 2 else [1, 0] for turn in range(_ROUNDS)])
     steps = np.arange(_ROUNDS, dtype=np.uint64)[:, None] * np.array(_WEYL, np.uint64)[order]
-    spread = g.op("Gather", key, g.const(order[..., None], INT64), axis=0, shape=(_ROUNDS, 2, 1))
-    moved = g.op("Add", spread, known(g, steps[..., None]), shape=(_ROUNDS, 2, 1))
-    keys = masked(g, moved)
+    spread = g.op("Gather", key, g.const(order.reshape(-1, 1), INT64), axis=0, shape=(2 * _ROUNDS, 1))
+    moved = g.op("Add", spread, known(g, steps.reshape(-1, 1)), shape=(2 * _ROUNDS, 1))
+    kinds, pairs = [moved.dtype] * _ROUNDS, [(2, 1)] * _ROUNDS
+    keys = g.ops("Split", masked(g, moved), dtypes=kinds, shapes=pairs, axis=0, num_outputs=_ROUNDS)
     multipliers = [known(g, np.array(pair, np.uint64)[:, None]) for pair in (_MULTIPLIERS, _MULTIPLIERS[::-1])]
     other = g.ints([1, 0])
     for turn in range(_ROUNDS):
         product = g.op("Mul", a, multipliers[turn % 2], shape=a.shape)
-        here = g.op("Gather", keys, g.const(turn, INT64), axis=0, shape=(2, 1))
         crossed = g.op("Gather", b, other, axis=0, shape=b.shape)
-        other_half = g.op("BitwiseXor", crossed, here, shape=b.shape)
+        other_half = g.op("BitwiseXor", crossed, keys[turn], shape=b.shape)
         mixed = g.op("BitwiseXor", other_half, high_word(g, product), shape=a.shape)
         a, b = mixed, masked(g, product)
     both = g.concat([g.unsqueeze(side, [1]) for side in (a, b)], 1, (2, 2, None))

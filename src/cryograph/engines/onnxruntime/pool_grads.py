@@ -68,10 +68,9 @@ def _spread(g: Builder, window: Window, ksize: Sequence[int], x: Value, y: Value
     _, places = _places(g, x, window, ksize)
     planes = _planes(g, layout, x)
     zeros = g.op("Expand", g.const(0, dy.dtype), g.shape_of(planes), shape=planes.shape)
-    out = [dy.size(axis) for axis in layout.spatial]
-    if None in out:
+    if dy.shape is None or None in dy.shape[1:]:
         raise Refusal("the shape of the pool's output is not known")
-    index = g.reshape(places, [-1, int(np.prod(out))])
+    index = g.reshape(places, [-1, _plane(dy, layout)])
     made = g.op("ScatterElements", zeros, index, _planes(g, layout, dy), axis=1, reduction="add", shape=planes.shape)
     return _whole(g, layout, made, x)
 
