@@ -283,6 +283,8 @@ def test_pictures_of_all_kinds(tmp_path: Path) -> None:
     assert pixels_of(np.dstack([RED, RED[..., :1]]), 3).shape == (6, 5, 3)
     with pytest.raises(InputError, match=r"An array of float32 \[6, 5, 3\] is no picture"):
         pixels_of(RED.astype(np.float32), 3)
+    with pytest.raises(InputError, match="A Image is no picture: a path, the bytes of a file or a uint8 array"):
+        pixels_of(Image.fromarray(RED), 3)  # type: ignore[arg-type]
     with pytest.raises(FormatError, match="its format is not known"):
         pixels_of(b"no picture", 3)
     with pytest.raises(FormatError, match="is not a picture that can be read"):

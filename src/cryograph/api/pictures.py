@@ -121,6 +121,11 @@ def _levels(levels: Levels) -> Array:
 def _bytes_of(picture: Path | bytes) -> tuple[bytes, str]:
     if isinstance(picture, bytes):
         return picture, "the picture"
+    if not isinstance(picture, str | os.PathLike):
+        raise InputError(
+            f"A {type(picture).__name__} is no picture: a path, the bytes of a file or a uint8 array was expected. Of"
+            " Pillow's images np.asarray(image.convert('RGB')) makes one."
+        )
     name = os.fspath(picture)
     return open_file(name).span().read(), name
 
