@@ -163,6 +163,10 @@ def test_the_user_has_the_last_word() -> None:
     assert classifier.input.mean == (0.0, 0.0, 255.0)
     assert classifier.classify(BLUE)[0].score == pytest.approx(1 / 3)
     assert "(pixel - mean) / std: as given" in classifier.reasons
+    same = cg.Classifier(graph, LABELS, "4x4", "0,0,255", "255", "x", "final_result")
+    assert same.input == classifier.input
+    with pytest.raises(InputError, match=r"\(4, 4, 3\) is no size; height and width"):
+        cg.Classifier(graph, LABELS, (4, 4, 3), input_name="x")  # type: ignore[arg-type]
 
 
 def test_small_whole_numbers_are_centred() -> None:

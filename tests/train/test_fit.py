@@ -218,6 +218,10 @@ def test_a_bar_is_shown_where_it_is_wanted(capsys: pytest.CaptureFixture[str]) -
 def test_what_makes_no_sense_is_told(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="epochs"):
         cg.train.fit(model(), DATA, loss="loss", epochs=0)
+    with pytest.raises(InputError, match="The seed is -1"):
+        cg.train.fit(model(), DATA, loss="loss", seed=-1)
+    with pytest.raises(InputError, match="The data is a list; arrays by the names of inputs"):
+        cg.train.fit(model(), [1], loss="loss")  # type: ignore[arg-type]
     with pytest.raises(InputError, match="examples"):
         cg.train.fit(model(), {"x": X, "y": X[:3, :1]}, loss="loss")
     with pytest.raises(InputError, match="missing: y"):

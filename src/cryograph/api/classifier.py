@@ -22,7 +22,7 @@ from ..ops.networks import Levels
 from ..ops.picture_inputs import PictureInput, find_picture_input
 from ..ops.ranking import rank_outputs
 from ..train.softmax_head import softmax
-from .labels import fitting_labels, labels_beside, labels_of_assets, read_labels
+from .labels import fitting_labels, labels_beside, labels_of_assets, parse_levels, parse_size, read_labels
 from .model import Model, load
 from .picture_predictor import BATCH, PicturePredictor
 from .pictures import Picture
@@ -63,9 +63,10 @@ class Classifier:
     `model` is a Model or the path of one; `labels` a file with a label a line, the labels themselves, or None to take
     those among the model's assets or beside its file (`MODEL_labels.txt`), else numbers. Everything else is found out
     where it is not given:
-    `input_size` (height and width in pixels, one number or two), `image_mean` and `image_std` (numbers, or one for each
-    channel: pixels of 0 to 255 become (pixel - mean) / std), `input_name` and `output_name` (tensors). What was found
-    out stands in `reasons`, in words; `input` and `output` tell how pictures go in and which tensor is read.
+    `input_size` (height and width in pixels, one number or two, or `"224x160"`), `image_mean` and `image_std` (numbers,
+    or one for each channel: pixels of 0 to 255 become (pixel - mean) / std), `input_name` and `output_name` (tensors).
+    What was found out stands in `reasons`, in words; `input` and `output` tell how pictures go in and which tensor is
+    read.
 
         classifier = Classifier("retrained_graph.pb", "retrained_labels.txt")
         best = classifier.classify("photo.jpg")[0]
@@ -78,9 +79,9 @@ class Classifier:
         self,
         model: Document | Path,
         labels: Path | Sequence[str] | None = None,
-        input_size: int | tuple[int, int] | None = None,
-        image_mean: float | Sequence[float] | None = None,
-        image_std: float | Sequence[float] | None = None,
+        input_size: int | str | tuple[int, int] | None = None,
+        image_mean: float | str | Sequence[float] | None = None,
+        image_std: float | str | Sequence[float] | None = None,
         input_name: str | None = None,
         output_name: str | None = None,
         *,
@@ -232,13 +233,17 @@ def _width(shape: Shape, tensor: str) -> int | None:
     return shape[-1] if shape else None
 
 
-def _both(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
-    if size is None:
-        return None
-    return (size, size) if isinstance(size, int) else size
+def _both(size: int | str | tuple[int, int] | None) -> tuple[int, int] | None:
+    if size is None or isinstance(size, str):
+        return parse_size(size)
+    sides = (size, size) if isinstance(size, int) else tuple(size)
+    if len(sides) != 2:
+        raise InputError(f"{size} is no size; height and width in pixels were expected.")
+    return sides[0], sides[1]
 
 
-def _levels(levels: float | Sequence[float] | None) -> Levels | None:
-    if levels is None:
+def _levels(levels: float | str | Sequence[float] | None) -> Levels | None:
+    given = parse_levels(levels) if isinstance(levels, str) else levels
+    if given is None:
         return None
-    return (float(levels),) if isinstance(levels, int | float) else tuple(map(float, levels))
+    return (float(given),) if isinstance(given, int | float) else tuple(map(float, given))

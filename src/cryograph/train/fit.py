@@ -107,6 +107,14 @@ def fit(
     """
     if epochs < 1 or batch_size < 1:
         raise InputError(f"{epochs} epochs of batches of {batch_size} are nothing to train.")
+    if seed < 0:
+        raise InputError(f"The seed is {seed}; a number from 0 on was expected.")
+    for given in (data, validation):
+        if given is not None and not callable(given) and not isinstance(given, Mapping):
+            raise InputError(
+                f"The data is a {type(given).__name__}; arrays by the names of inputs were expected, or a function from"
+                " the number of an epoch to its batches."
+            )
     program = build_program(model, [loss, *metrics], None, fold, targets=updates, all_state=True)
     names = [state.name for state in program.state]
     trained = _trained(model, program, [trainable] if isinstance(trainable, str) else list(trainable))
