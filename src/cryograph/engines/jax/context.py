@@ -47,6 +47,10 @@ class JaxContext(Context):
         """The value of an input; NeedsValue where a trace does not know it."""
         return known(x, "what says how it is computed")
 
+    def written(self, out: Any, index: Any, values: Any) -> Any:
+        """An array with values put into some of its places."""
+        return self.xp.asarray(out).at[index].set(values)
+
     def derived_as(self, value: Any, like: Any) -> Any:
         """A value whose derivatives are those of another."""
         stop = self.lax.stop_gradient

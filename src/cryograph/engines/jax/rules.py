@@ -7,6 +7,7 @@ from ..numpy import activations, blocks, colours, fake_quantisation, image_grads
 from ..numpy import arrays as plain_arrays
 from ..numpy import control as plain_control
 from ..numpy import elementwise as plain_elementwise
+from ..numpy import matrices as plain_matrices
 from ..numpy import plumbing as plain_plumbing
 from ..numpy import products as plain_products
 from ..numpy.context import Rule
@@ -60,7 +61,10 @@ SHARED: tuple[tuple[dict[str, Rule], str], ...] = (
     (plain_control.RULES, "Const NoOp Print"),
     (layouts.RULES, "Copy CopyHost"),
     (plain_plumbing.RULES, "ControlTrigger DeviceIndex"),
-    (plain_products.RULES, "BiasAdd BiasAddV1"),
+    (
+        plain_products.RULES,
+        "BatchMatMul BatchMatMulV2 BatchMatMulV3 BiasAdd BiasAddV1 Cross Einsum MatMul SparseMatMul",
+    ),
 )
 """Rules of the reference engine that are as good for JAX's arrays, by name."""
 
@@ -91,6 +95,7 @@ WHOLE: tuple[dict[str, Rule], ...] = (
     fake_quantisation.SHARED,
     image_grads.RESIZED,
     images.RULES,
+    plain_matrices.RULES,
     norm_grads.RULES,
     norms.RULES,
 )

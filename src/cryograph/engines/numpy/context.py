@@ -39,6 +39,11 @@ class Context:
         held = self.output_dtypes[output].numpy
         return np.dtype(object) if held is None else held
 
+    def written(self, out: Any, index: Any, values: Any) -> Any:
+        """An array that nobody else holds, with values put into some of its places."""
+        out[index] = values
+        return out
+
     def derived_as(self, value: Any, like: Any) -> Any:
         """A value whose derivatives, where somebody asks for them, are those of another."""
         return value
