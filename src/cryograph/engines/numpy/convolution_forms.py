@@ -14,10 +14,37 @@ from typing import Any
 from ...base.errors import RunError
 from .context import Context, Rule
 from .elementwise import given, wide
-from .forms import by_shape, narrowed
+from .forms import by_shape, gathered, narrowed
 from .images import resize_bilinear
 from .slices import mirror_pad
 from .windows import FIRST, Windows, as_format, channels_last, explicit_pairs, plan, spatial
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Moves:
+    """How filters move: the attributes of most of these ops."""
+
+    strides: list[int]
+    padding: bytes
+    data_format: bytes = b"NHWC"
+    dilations: list[int]
+    explicit_paddings: list[int] | None = None
+
+    def over(self, shape: Sequence[int], filter_sizes: Sequence[int]) -> Windows:
+        """Over an input of a shape, channels last."""
+        rank = len(shape) - 2
+        steps, gaps = spatial(self.strides, self.data_format, rank), spatial(self.dilations, self.data_format, rank)
+        pairs = explicit_pairs(self.explicit_paddings, self.data_format, rank)
+        return plan(shape[1:-1], filter_sizes, steps, self.padding, gaps, pairs)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BatchedMoves(Moves):
+    """Those of the newest op. `groups` follows from the shapes."""
+
+    data_format: bytes = b"CHANNELS_LAST"
+    batch_dims: int = 1
+    groups: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,161 +58,74 @@ class Convolutions:
     for_filters: Callable[[Any, Any, Sequence[int], Any, Windows, int], Any]
     """The gradient for filters of a shape, from the input and the gradient for the output."""
 
-    def conv(
-        self,
-        ctx: Context,
-        x: Any,
-        filters: Any,
-        *,
-        strides: list[int],
-        padding: bytes,
-        data_format: bytes = b"NHWC",
-        dilations: list[int],
-        explicit_paddings: list[int] | None = None,
-    ) -> Any:
+    def conv(self, ctx: Context, x: Any, filters: Any, how: Moves) -> Any:
         """Of any number of dimensions."""
         must_have(x, filters.ndim)
-        last = channels_last(wide(x), data_format)
-        windows = planned(last.shape, filters.shape[:-2], strides, padding, data_format, dilations, explicit_paddings)
+        last = channels_last(wide(x), how.data_format)
+        windows = how.over(last.shape, filters.shape[:-2])
         groups = groups_of(filters.shape, last.shape)
-        return given(ctx, as_format(self.convolve(ctx, last, wide(filters), windows, groups), data_format))
+        return given(ctx, as_format(self.convolve(ctx, last, wide(filters), windows, groups), how.data_format))
 
-    def conv_any(
-        self,
-        ctx: Context,
-        x: Any,
-        filters: Any,
-        *,
-        strides: list[int],
-        padding: bytes,
-        explicit_paddings: list[int] | None = None,
-        data_format: bytes = b"CHANNELS_LAST",
-        dilations: list[int],
-        batch_dims: int = 1,
-        groups: int = 1,
-    ) -> Any:
-        """Of two or three dimensions, with several batch dimensions. `groups` follows from the shapes."""
-        lead = x.shape[:batch_dims]
-        flat = x.reshape(prod(lead), *x.shape[batch_dims:])
-        made = self.conv(
-            ctx, flat, filters, strides=strides, padding=padding, data_format=data_format, dilations=dilations,
-            explicit_paddings=explicit_paddings,
-        )  # fmt: skip
+    def conv_any(self, ctx: Context, x: Any, filters: Any, how: BatchedMoves) -> Any:
+        """Of two or three dimensions, with several batch dimensions."""
+        lead = x.shape[: how.batch_dims]
+        made = self.conv(ctx, x.reshape(prod(lead), *x.shape[how.batch_dims :]), filters, how)
         return made.reshape(*lead, *made.shape[1:])
 
-    def backprop(
-        self,
-        ctx: Context,
-        sizes: Any,
-        filters: Any,
-        gradient: Any,
-        *,
-        strides: list[int],
-        padding: bytes,
-        data_format: bytes = b"NHWC",
-        dilations: list[int],
-        explicit_paddings: list[int] | None = None,
-    ) -> Any:
+    def backprop(self, ctx: Context, sizes: Any, filters: Any, gradient: Any, how: Moves) -> Any:
         """The gradient of a convolution for its input, which is what a transposed convolution gives."""
         rank = filters.ndim - 2
         must_have(gradient, rank + 2)
-        shape = last_shape(ctx.sizes(sizes), data_format, rank, gradient, filters.shape[-2])
-        windows = planned(shape, filters.shape[:-2], strides, padding, data_format, dilations, explicit_paddings)
-        back = channels_last(wide(gradient), data_format)
+        shape = last_shape(ctx.sizes(sizes), how.data_format, rank, gradient, filters.shape[-2])
+        windows = how.over(shape, filters.shape[:-2])
+        back = channels_last(wide(gradient), how.data_format)
         must_match(back, windows, filters.shape[-1])
         groups = groups_of(filters.shape, shape)
         must_agree(shape, gradient)
-        return given(ctx, as_format(self.for_input(ctx, shape, wide(filters), back, windows, groups), data_format))
+        return given(ctx, as_format(self.for_input(ctx, shape, wide(filters), back, windows, groups), how.data_format))
 
-    def filter_backprop(
-        self,
-        ctx: Context,
-        x: Any,
-        filter_sizes: Any,
-        gradient: Any,
-        *,
-        strides: list[int],
-        padding: bytes,
-        data_format: bytes = b"NHWC",
-        dilations: list[int],
-        explicit_paddings: list[int] | None = None,
-    ) -> Any:
+    def filter_backprop(self, ctx: Context, x: Any, filter_sizes: Any, gradient: Any, how: Moves) -> Any:
         """(*sizes, C / groups, O)."""
         shape = ctx.sizes(filter_sizes)
         must_have(x, len(shape))
         must_have(gradient, len(shape))
-        last, back = channels_last(wide(x), data_format), channels_last(wide(gradient), data_format)
-        windows = planned(last.shape, shape[:-2], strides, padding, data_format, dilations, explicit_paddings)
+        last, back = channels_last(wide(x), how.data_format), channels_last(wide(gradient), how.data_format)
+        windows = how.over(last.shape, shape[:-2])
         must_match(back, windows, shape[-1])
         groups = groups_of(shape, last.shape)
         must_agree(last.shape, gradient)
         return given(ctx, self.for_filters(ctx, last, shape, back, windows, groups))
 
-    def depthwise(
-        self,
-        ctx: Context,
-        x: Any,
-        filters: Any,
-        *,
-        strides: list[int],
-        padding: bytes,
-        data_format: bytes = b"NHWC",
-        dilations: list[int],
-        explicit_paddings: list[int] | None = None,
-    ) -> Any:
+    def depthwise(self, ctx: Context, x: Any, filters: Any, how: Moves) -> Any:
         """Each channel with its own filters (H, W, C, M): output channel c * M + m."""
         must_have(x, 4)
-        last = channels_last(wide(x), data_format)
-        windows = planned(last.shape, filters.shape[:2], strides, padding, data_format, dilations, explicit_paddings)
+        last = channels_last(wide(x), how.data_format)
+        windows = how.over(last.shape, filters.shape[:2])
         if filters.ndim != 4 or filters.shape[2] != last.shape[-1]:
             raise RunError(f"filters of the shape {list(filters.shape)} do not fit {last.shape[-1]} channels")
         weights = wide(filters).reshape(by_channel(filters.shape))
-        return given(ctx, as_format(self.convolve(ctx, last, weights, windows, filters.shape[2]), data_format))
+        return given(ctx, as_format(self.convolve(ctx, last, weights, windows, filters.shape[2]), how.data_format))
 
-    def depthwise_backprop(
-        self,
-        ctx: Context,
-        sizes: Any,
-        filters: Any,
-        gradient: Any,
-        *,
-        strides: list[int],
-        padding: bytes,
-        data_format: bytes = b"NHWC",
-        dilations: list[int],
-        explicit_paddings: list[int] | None = None,
-    ) -> Any:
+    def depthwise_backprop(self, ctx: Context, sizes: Any, filters: Any, gradient: Any, how: Moves) -> Any:
         """The gradient of a convolution by channel for its input."""
-        shape = last_shape(ctx.sizes(sizes), data_format, 2, gradient, filters.shape[2])
-        windows = planned(shape, filters.shape[:2], strides, padding, data_format, dilations, explicit_paddings)
-        back = channels_last(wide(gradient), data_format)
+        shape = last_shape(ctx.sizes(sizes), how.data_format, 2, gradient, filters.shape[2])
+        windows = how.over(shape, filters.shape[:2])
+        back = channels_last(wide(gradient), how.data_format)
         weights = wide(filters).reshape(by_channel(filters.shape))
         must_match(back, windows, weights.shape[-1])
         made = self.for_input(ctx, shape, weights, back, windows, filters.shape[2])
-        return given(ctx, as_format(made, data_format))
+        return given(ctx, as_format(made, how.data_format))
 
-    def depthwise_filter_backprop(
-        self,
-        ctx: Context,
-        x: Any,
-        filter_sizes: Any,
-        gradient: Any,
-        *,
-        strides: list[int],
-        padding: bytes,
-        data_format: bytes = b"NHWC",
-        dilations: list[int],
-        explicit_paddings: list[int] | None = None,
-    ) -> Any:
+    def depthwise_filter_backprop(self, ctx: Context, x: Any, filter_sizes: Any, gradient: Any, how: Moves) -> Any:
         """(H, W, C, M) of a convolution by channel."""
         shape = ctx.sizes(filter_sizes)
         must_have(x, 4)
         must_have(gradient, 4)
-        last, back = channels_last(wide(x), data_format), channels_last(wide(gradient), data_format)
+        last, back = channels_last(wide(x), how.data_format), channels_last(wide(gradient), how.data_format)
         if len(shape) != 4 or shape[2] != last.shape[-1]:
             raise RunError(f"filters of the shape {list(shape)} do not fit an input of {list(last.shape)}")
         must_agree(last.shape, gradient)
-        windows = planned(last.shape, shape[:2], strides, padding, data_format, dilations, explicit_paddings)
+        windows = how.over(last.shape, shape[:2])
         flat = by_channel(shape)
         must_match(back, windows, flat[-1])
         return given(ctx, self.for_filters(ctx, last, flat, back, windows, shape[2]).reshape(shape))
@@ -196,7 +136,7 @@ class Convolutions:
         """Of what has been mirrored at its edges."""
         must_have(x, 4)
         around = mirror_pad(ctx, x, paddings, mode=mode)
-        return self.conv(ctx, around, filters, strides=strides, padding=padding, dilations=[])
+        return self.conv(ctx, around, filters, Moves(strides=strides, padding=padding, dilations=[]))
 
     def resized_conv(
         self,
@@ -218,42 +158,31 @@ class Convolutions:
 
     def rules(self) -> dict[str, Rule]:
         """By op. Volumes have no explicit paddings, and those of the first version no data format."""
-        volumes = {"data_format": b"NDHWC"}
-        input_3d = narrowed(self.backprop, "explicit_paddings", **volumes)
-        filter_3d = narrowed(self.filter_backprop, "explicit_paddings", **volumes)
+
+        def moved(rule: Rule, kind: type = Moves) -> Rule:
+            return gathered(rule, kind)
+
+        def volumes(rule: Rule, *left_out: str) -> Rule:
+            return narrowed(moved(rule), "explicit_paddings", *left_out, data_format=b"NDHWC")
+
         return {
-            "Conv": self.conv_any,
-            "Conv2D": self.conv,
-            "Conv2DBackpropFilter": self.filter_backprop,
-            "Conv2DBackpropFilterV2": by_shape(self.filter_backprop, 1),
-            "Conv2DBackpropInput": self.backprop,
-            "Conv2DBackpropInputV2": by_shape(self.backprop, 0),
-            "Conv3D": narrowed(self.conv, "explicit_paddings", **volumes),
-            "Conv3DBackpropFilter": by_shape(narrowed(filter_3d, "data_format"), 1),
-            "Conv3DBackpropFilterV2": filter_3d,
-            "Conv3DBackpropInput": by_shape(narrowed(input_3d, "data_format"), 0),
-            "Conv3DBackpropInputV2": input_3d,
-            "DepthwiseConv2dNative": self.depthwise,
-            "DepthwiseConv2dNativeBackpropFilter": self.depthwise_filter_backprop,
-            "DepthwiseConv2dNativeBackpropInput": self.depthwise_backprop,
+            "Conv": moved(self.conv_any, BatchedMoves),
+            "Conv2D": moved(self.conv),
+            "Conv2DBackpropFilter": moved(self.filter_backprop),
+            "Conv2DBackpropFilterV2": by_shape(moved(self.filter_backprop), 1),
+            "Conv2DBackpropInput": moved(self.backprop),
+            "Conv2DBackpropInputV2": by_shape(moved(self.backprop), 0),
+            "Conv3D": volumes(self.conv),
+            "Conv3DBackpropFilter": by_shape(volumes(self.filter_backprop, "data_format"), 1),
+            "Conv3DBackpropFilterV2": volumes(self.filter_backprop),
+            "Conv3DBackpropInput": by_shape(volumes(self.backprop, "data_format"), 0),
+            "Conv3DBackpropInputV2": volumes(self.backprop),
+            "DepthwiseConv2dNative": moved(self.depthwise),
+            "DepthwiseConv2dNativeBackpropFilter": moved(self.depthwise_filter_backprop),
+            "DepthwiseConv2dNativeBackpropInput": moved(self.depthwise_backprop),
             "FusedPadConv2D": self.padded_conv,
             "FusedResizeAndPadConv2D": self.resized_conv,
         }
-
-
-def planned(
-    shape: Sequence[int],
-    filter_sizes: Sequence[int],
-    strides: Sequence[int],
-    padding: bytes,
-    data_format: bytes,
-    dilations: Sequence[int],
-    explicit: Sequence[int] | None,
-) -> Windows:
-    """How filters move over an input of a shape, channels last."""
-    rank = len(shape) - 2
-    steps, gaps = spatial(strides, data_format, rank), spatial(dilations, data_format, rank)
-    return plan(shape[1:-1], filter_sizes, steps, padding, gaps, explicit_pairs(explicit, data_format, rank))
 
 
 def groups_of(filters: Sequence[int], shape: Sequence[int]) -> int:

@@ -26,6 +26,19 @@ def narrowed(rule: Rule, *left_out: str, **defaults: Any) -> Rule:
     return made
 
 
+def gathered(rule: Rule, kind: type) -> Rule:
+    """A rule whose last input is all of its attributes: they are the fields of a dataclass."""
+    found = signature(rule)
+    inputs = list(found.parameters.values())[:-1]
+
+    def made(*given: Any, **attrs: Any) -> Any:
+        return rule(*given, kind(**attrs))
+
+    attributes = [p.replace(kind=Parameter.KEYWORD_ONLY) for p in signature(kind).parameters.values()]
+    made.__signature__ = found.replace(parameters=[*inputs, *attributes])  # type: ignore[attr-defined]
+    return made
+
+
 def by_shape(rule: Rule, place: int) -> Rule:
     """A rule that is given a tensor, of which only the shape matters, in place of its sizes."""
 
