@@ -12,6 +12,7 @@ from ..numpy import arrays as plain
 from ..numpy import blocks, layouts, slices
 from ..numpy.context import Rule
 from ..numpy.elementwise import NARROW, wide
+from ..numpy.forms import of_signature
 from ..numpy.reductions import axes, axis_of
 from ..numpy.slices import mirror_pad, mirrored, pairs_of, strided_index
 from .context import JaxContext, check, is_known, known, number, sizes
@@ -29,13 +30,6 @@ def with_known(rule: Rule, *places: int) -> Rule:
         return rule(ctx, *held, **attrs)
 
     return of_signature(adapted, rule)
-
-
-def of_signature(adapted: Any, rule: Rule) -> Rule:
-    """Lets an adapted rule declare what the rule that it is made of declares."""
-    adapted.__wrapped__ = rule
-    made: Rule = adapted
-    return made
 
 
 def _concat(ctx: JaxContext, axis: Any, values: tuple[Any, ...]) -> Any:

@@ -20,8 +20,8 @@ from ...program.program import Step
 from ..numpy import rules
 from ..numpy.context import Context, Rule
 from ..numpy.draws import sizes_of_shape
+from ..numpy.forms import of_signature
 from ..numpy.resuming import RESERVED
-from .arrays import of_signature
 from .context import JaxContext, check, known
 from .random import U64, State, choices, shuffled, words_of_run
 

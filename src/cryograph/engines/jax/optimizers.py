@@ -2,36 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from ...base.errors import RunError
 from ..numpy.context import Rule
-from ..numpy.optimizers import OPTIMIZERS, Formula
-from .arrays import of_signature
-from .context import JaxContext, check
+from ..numpy.forms import of_signature
+from ..numpy.optimizers import OPTIMIZERS, Formula, told
+from ..numpy.optimizers import RULES as PLAIN
+from .context import JaxContext
 
 
-def _rows(formula: Formula, slots: int, names: Sequence[str], plain: Rule) -> Rule:
+def _rows(formula: Formula, slots: int, names: Sequence[str], attrs: Mapping[str, bool], plain: Rule) -> Rule:
     """A step on rows; where a row is named more than once, once for each, in order."""
 
-    def rule(ctx: JaxContext, *inputs: Any, **attrs: bool) -> tuple[Any, ...]:
-        xp = ctx.xp
-        state = tuple(xp.asarray(value) for value in inputs[:slots])
-        rest = dict(zip(names, inputs[slots:], strict=True))
-        grad, indices, shape = xp.asarray(rest.pop("grad")), rest.pop("indices"), state[0].shape
-        for name, value in rest.items():
-            if value.ndim:
-                raise RunError(f"{name} is a single number, not {list(value.shape)}")
-        if any(slot.shape != shape for slot in state):
-            raise RunError(f"a variable {list(shape)} has slots {[list(slot.shape) for slot in state[1:]]}")
-        if not shape or indices.ndim != 1:
-            raise RunError(f"rows {list(indices.shape)} of a variable {list(shape)} cannot be stepped")
-        if grad.shape != (indices.shape[0], *shape[1:]):
-            raise RunError(f"the gradient {list(grad.shape)} does not fit {indices.shape[0]} rows of {list(shape)}")
-        check((indices < 0) | (indices >= shape[0]), f"an index is not in [0, {shape[0]})")
+    def rule(ctx: JaxContext, *inputs: Any, **given: bool) -> tuple[Any, ...]:
+        xp, how = ctx.xp, {**attrs, **given}
+        held, rest = told(ctx, slots, names, inputs)
+        state, shape = tuple(xp.asarray(value) for value in held), held[0].shape
+        grad, indices = xp.asarray(rest.pop("grad")), rest.pop("indices")
         if not indices.size:
             return state
         places = xp.asarray(indices)
@@ -44,7 +34,7 @@ def _rows(formula: Formula, slots: int, names: Sequence[str], plain: Rule) -> Ru
             now, *values = held
             # What is not of this turn is moved past the end, where nothing is written.
             rows = xp.where((turns == now) & (places >= 0), places, shape[0])
-            after = formula(xp, *(xp.take(v, rows, 0, mode="clip") for v in values), grad=grad, **rest, **attrs)
+            after = formula(xp, *(xp.take(v, rows, 0, mode="clip") for v in values), grad=grad, **rest, **how)
             pairs = zip(values, after, strict=True)
             return (now + 1, *(v.at[rows].set(xp.asarray(new, v.dtype), mode="drop") for v, new in pairs))
 
@@ -65,12 +55,12 @@ def _turns(xp: Any, indices: Any) -> Any:
 
 
 def _rules() -> Iterator[tuple[str, Rule]]:
-    for word, (make, formula, slots, names, kinds) in OPTIMIZERS.items():
-        for holder in ("Resource",) if "R" in kinds else ("", "Resource"):
-            yield f"{holder}Apply{word}", make(formula, slots, names.split())
-            if "S" in kinds:
-                listed = names.replace("grad", "grad indices").split()
-                yield f"{holder}SparseApply{word}", _rows(formula, slots, listed, make(formula, slots, listed))
+    for word, (attrs, formula, slots, names, _) in OPTIMIZERS.items():
+        listed = names.replace("grad", "grad indices").split()
+        for holder in ("", "Resource"):
+            op = f"{holder}SparseApply{word}"
+            if op in PLAIN:
+                yield op, _rows(formula, slots, listed, attrs, PLAIN[op])
 
 
-RULES: dict[str, Rule] = dict(_rules())
+RULES: dict[str, Rule] = {**PLAIN, **dict(_rules())}

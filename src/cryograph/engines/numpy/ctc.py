@@ -12,6 +12,7 @@ import numpy as np
 from ...base.errors import RunError
 from ...base.tensors import Array
 from .context import Context, Rule
+from .forms import of_signature
 
 F = np.float32
 
@@ -176,23 +177,8 @@ def _loss(
     return loss, gradient
 
 
-def _loss_v2(
-    ctx: Context,
-    scores: Array,
-    indices: Array,
-    values: Array,
-    lengths: Array,
-    *,
-    preprocess_collapse_repeated: bool = False,
-    ctc_merge_repeated: bool = True,
-    ignore_longer_outputs_than_inputs: bool = False,
-) -> tuple[Array, Array]:
+def _loss_v2(ctx: Context, scores: Array, indices: Array, values: Array, lengths: Array, **how: bool) -> Any:
     """The first class is the blank."""
-    how = {
-        "preprocess_collapse_repeated": preprocess_collapse_repeated,
-        "ctc_merge_repeated": ctc_merge_repeated,
-        "ignore_longer_outputs_than_inputs": ignore_longer_outputs_than_inputs,
-    }
     loss, gradient = _loss(ctx, np.roll(scores, -1, -1), indices, values - 1, lengths, **how)
     return loss, np.roll(gradient, 1, -1)
 
@@ -200,5 +186,5 @@ def _loss_v2(
 RULES: dict[str, Rule] = {
     "CTCGreedyDecoder": _greedy,
     "CTCLoss": _loss,
-    "CTCLossV2": _loss_v2,
+    "CTCLossV2": of_signature(_loss_v2, _loss),
 }

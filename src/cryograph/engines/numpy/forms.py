@@ -10,6 +10,22 @@ import numpy as np
 from .context import Context, Rule
 
 
+def of_signature(adapted: Any, rule: Rule) -> Rule:
+    """Lets an adapted rule declare what the rule that it is made of declares."""
+    adapted.__wrapped__ = rule
+    made: Rule = adapted
+    return made
+
+
+def taking(rule: Rule, **attrs: Any) -> Rule:
+    """A rule that takes attributes by any name declares these, and their defaults."""
+    found = signature(rule)
+    inputs = [p for p in found.parameters.values() if p.kind is not Parameter.VAR_KEYWORD]
+    named = [Parameter(name, Parameter.KEYWORD_ONLY, default=value) for name, value in attrs.items()]
+    rule.__signature__ = found.replace(parameters=[*inputs, *named])  # type: ignore[attr-defined]
+    return rule
+
+
 def narrowed(rule: Rule, *left_out: str, **defaults: Any) -> Rule:
     """A rule that does not take some attributes, or has other defaults: values of what is left out are handed on."""
     found = signature(rule)

@@ -6,7 +6,7 @@ that its indices name, and where a row is named more than once, once for each, i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,6 +14,7 @@ import numpy as np
 from ...base.errors import RunError
 from ...base.tensors import Array
 from .context import Context, Rule
+from .forms import taking
 
 Values = tuple[Array, ...]
 Formula = Callable[..., Values]
@@ -43,7 +44,7 @@ def _adam(
     var: Array,
     m: Array,
     v: Array,
-    *,
+    *vhat: Array,
     beta1_power: Array,
     beta2_power: Array,
     lr: Array,
@@ -51,35 +52,15 @@ def _adam(
     beta2: Array,
     epsilon: Array,
     grad: Array,
-    use_nesterov: bool,
+    use_nesterov: bool = False,
 ) -> Values:
+    """AMSGrad keeps the largest `v` there has been."""
     alpha = lr * xp.sqrt(1 - beta2_power) / (1 - beta1_power)
     m = m + (grad - m) * (1 - beta1)
     v = v + (grad * grad - v) * (1 - beta2)
     way = grad * (1 - beta1) + beta1 * m if use_nesterov else m
-    return var - (way * alpha) / (xp.sqrt(v) + epsilon), m, v
-
-
-def _amsgrad(
-    xp: Any,
-    var: Array,
-    m: Array,
-    v: Array,
-    vhat: Array,
-    *,
-    beta1_power: Array,
-    beta2_power: Array,
-    lr: Array,
-    beta1: Array,
-    beta2: Array,
-    epsilon: Array,
-    grad: Array,
-) -> Values:
-    alpha = lr * xp.sqrt(1 - beta2_power) / (1 - beta1_power)
-    m = m + (grad - m) * (1 - beta1)
-    v = v + (grad * grad - v) * (1 - beta2)
-    vhat = xp.maximum(vhat, v)
-    return var - (m * alpha) / (xp.sqrt(vhat) + epsilon), m, v, vhat
+    kept = (v, *(xp.maximum(largest, v) for largest in vhat))
+    return var - (way * alpha) / (xp.sqrt(kept[-1]) + epsilon), m, *kept
 
 
 def _adamax(
@@ -227,33 +208,40 @@ def _power_sign(
 
 def _step(ctx: Context, formula: Formula, slots: int, names: Sequence[str], inputs: Values, **attrs: bool) -> Values:
     """A step on a whole variable, or on rows of it where `indices` are among the inputs."""
-    state, rest = inputs[:slots], dict(zip(names, inputs[slots:], strict=True))
+    state, rest = told(ctx, slots, names, inputs)
     indices = rest.pop("indices", None)
-    for name, value in rest.items():
-        if name != "grad" and value.ndim:
-            raise RunError(f"{name} is a single number, not {list(value.shape)}")
-    if any(slot.shape != state[0].shape for slot in state):
-        raise RunError(f"a variable {list(state[0].shape)} has slots {[list(slot.shape) for slot in state[1:]]}")
     if indices is not None:
         return _sparse(ctx, formula, state, rest, indices, attrs)
-    if rest["grad"].shape != state[0].shape:
-        raise RunError(f"the gradient {list(rest['grad'].shape)} is not of the shape {list(state[0].shape)}")
     made = formula(ctx.xp, *state, **rest, **attrs)
     return tuple(ctx.xp.asarray(value, old.dtype) for value, old in zip(made, state, strict=True))
+
+
+def told(ctx: Context, slots: int, names: Sequence[str], inputs: Sequence[Any]) -> tuple[Values, dict[str, Any]]:
+    """A variable with its slots, and the other inputs by name; RunError for what does not fit."""
+    state, rest = tuple(inputs[:slots]), dict(zip(names, inputs[slots:], strict=True))
+    shape = state[0].shape
+    for name, value in rest.items():
+        if name not in ("grad", "indices") and value.ndim:
+            raise RunError(f"{name} is a single number, not {list(value.shape)}")
+    if any(slot.shape != shape for slot in state):
+        raise RunError(f"a variable {list(shape)} has slots {[list(slot.shape) for slot in state[1:]]}")
+    given, indices = rest["grad"].shape, rest.get("indices")
+    if indices is None:
+        if given != shape:
+            raise RunError(f"the gradient {list(given)} is not of the shape {list(shape)}")
+        return state, rest
+    if not shape or indices.ndim != 1:
+        raise RunError(f"rows {list(indices.shape)} of a variable {list(shape)} cannot be stepped")
+    if given != (indices.shape[0], *shape[1:]):
+        raise RunError(f"the gradient {list(given)} does not fit {indices.shape[0]} rows of {list(shape)}")
+    ctx.check((indices < 0) | (indices >= shape[0]), f"an index is not in [0, {shape[0]})")
+    return state, rest
 
 
 def _sparse(
     ctx: Context, formula: Formula, state: Values, rest: dict[str, Array], indices: Array, attrs: dict[str, bool]
 ) -> Values:
-    grad, shape = rest.pop("grad"), state[0].shape
-    if not shape or indices.ndim != 1:
-        raise RunError(f"rows {list(indices.shape)} of a variable {list(shape)} cannot be stepped")
-    if grad.shape != (len(indices), *shape[1:]):
-        raise RunError(f"the gradient {list(grad.shape)} does not fit {len(indices)} rows of {list(shape)}")
-    outside = (indices < 0) | (indices >= shape[0])
-    if outside.any():
-        raise RunError(f"the index {indices[outside][0]} is not in [0, {shape[0]})")
-    made = tuple(value.copy() for value in state)
+    grad, made = rest.pop("grad"), tuple(value.copy() for value in state)
     for places in _turns(indices):
         rows = indices[places]
         after = formula(ctx.xp, *(value[rows] for value in made), grad=grad[places], **rest, **attrs)
@@ -273,68 +261,45 @@ def _turns(indices: Array) -> Iterator[Array]:
         yield order[turn == number]
 
 
-Maker = Callable[[Formula, int, list[str]], Rule]
+def _rule(attrs: Mapping[str, bool], formula: Formula, slots: int, names: Sequence[str]) -> Rule:
+    def rule(ctx: Context, *inputs: Array, **given: bool) -> Values:
+        return _step(ctx, formula, slots, names, inputs, **{**attrs, **given})
+
+    return taking(rule, **attrs)
 
 
-def _plain(formula: Formula, slots: int, names: list[str]) -> Rule:
-    def rule(ctx: Context, *inputs: Array) -> Values:
-        return _step(ctx, formula, slots, names, inputs)
-
-    return rule
-
-
-def _with_nesterov(formula: Formula, slots: int, names: list[str]) -> Rule:
-    def rule(ctx: Context, *inputs: Array, use_nesterov: bool = False) -> Values:
-        return _step(ctx, formula, slots, names, inputs, use_nesterov=use_nesterov)
-
-    return rule
-
-
-def _with_slots(formula: Formula, slots: int, names: list[str]) -> Rule:
-    def rule(ctx: Context, *inputs: Array, update_slots: bool = True) -> Values:
-        return _step(ctx, formula, slots, names, inputs, update_slots=update_slots)
-
-    return rule
-
-
-def _with_linear(formula: Formula, slots: int, names: list[str]) -> Rule:
-    def rule(ctx: Context, *inputs: Array, multiply_linear_by_lr: bool = False) -> Values:
-        return _step(ctx, formula, slots, names, inputs, multiply_linear_by_lr=multiply_linear_by_lr)
-
-    return rule
-
-
+_NESTEROV, _SLOTS, _LINEAR = {"use_nesterov": False}, {"update_slots": True}, {"multiply_linear_by_lr": False}
 _POWERS = "beta1_power beta2_power lr beta1 beta2 epsilon grad"
 
-OPTIMIZERS: dict[str, tuple[Maker, Formula, int, str, str]] = {
-    "AdaMax": (_plain, _adamax, 3, "beta1_power lr beta1 beta2 epsilon grad", "D"),
-    "Adadelta": (_plain, _adadelta, 3, "lr rho epsilon grad", "DS"),
-    "Adagrad": (_with_slots, _adagrad, 2, "lr grad", "DS"),
-    "AdagradDA": (_plain, _adagrad_da, 3, "grad lr l1 l2 global_step", "DS"),
-    "AdagradV2": (_with_slots, _adagrad_v2, 2, "lr epsilon grad", "DS"),
-    "Adam": (_with_nesterov, _adam, 3, _POWERS, "D"),
-    "AdamWithAmsgrad": (_plain, _amsgrad, 4, _POWERS, "R"),
-    "AddSign": (_plain, _add_sign, 2, "lr alpha sign_decay beta grad", "D"),
-    "CenteredRMSProp": (_plain, _centered_rms_prop, 4, "lr rho momentum epsilon grad", "DS"),
-    "Ftrl": (_with_linear, _ftrl, 3, "grad lr l1 l2 lr_power", "DS"),
-    "FtrlV2": (_with_linear, _ftrl, 3, "grad lr l1 l2 l2_shrinkage lr_power", "DS"),
-    "GradientDescent": (_plain, _gradient_descent, 1, "lr grad", "D"),
-    "KerasMomentum": (_with_nesterov, _keras_momentum, 2, "lr grad momentum", "RS"),
-    "Momentum": (_with_nesterov, _momentum, 2, "lr grad momentum", "DS"),
-    "PowerSign": (_plain, _power_sign, 2, "lr logbase sign_decay beta grad", "D"),
-    "ProximalAdagrad": (_plain, _proximal_adagrad, 2, "lr l1 l2 grad", "DS"),
-    "ProximalGradientDescent": (_plain, _proximal_gradient_descent, 1, "lr l1 l2 grad", "DS"),
-    "RMSProp": (_plain, _rms_prop, 3, "lr rho momentum epsilon grad", "DS"),
+OPTIMIZERS: dict[str, tuple[Mapping[str, bool], Formula, int, str, str]] = {
+    "AdaMax": ({}, _adamax, 3, "beta1_power lr beta1 beta2 epsilon grad", "D"),
+    "Adadelta": ({}, _adadelta, 3, "lr rho epsilon grad", "DS"),
+    "Adagrad": (_SLOTS, _adagrad, 2, "lr grad", "DS"),
+    "AdagradDA": ({}, _adagrad_da, 3, "grad lr l1 l2 global_step", "DS"),
+    "AdagradV2": (_SLOTS, _adagrad_v2, 2, "lr epsilon grad", "DS"),
+    "Adam": (_NESTEROV, _adam, 3, _POWERS, "D"),
+    "AdamWithAmsgrad": ({}, _adam, 4, _POWERS, "R"),
+    "AddSign": ({}, _add_sign, 2, "lr alpha sign_decay beta grad", "D"),
+    "CenteredRMSProp": ({}, _centered_rms_prop, 4, "lr rho momentum epsilon grad", "DS"),
+    "Ftrl": (_LINEAR, _ftrl, 3, "grad lr l1 l2 lr_power", "DS"),
+    "FtrlV2": (_LINEAR, _ftrl, 3, "grad lr l1 l2 l2_shrinkage lr_power", "DS"),
+    "GradientDescent": ({}, _gradient_descent, 1, "lr grad", "D"),
+    "KerasMomentum": (_NESTEROV, _keras_momentum, 2, "lr grad momentum", "RS"),
+    "Momentum": (_NESTEROV, _momentum, 2, "lr grad momentum", "DS"),
+    "PowerSign": ({}, _power_sign, 2, "lr logbase sign_decay beta grad", "D"),
+    "ProximalAdagrad": ({}, _proximal_adagrad, 2, "lr l1 l2 grad", "DS"),
+    "ProximalGradientDescent": ({}, _proximal_gradient_descent, 1, "lr l1 l2 grad", "DS"),
+    "RMSProp": ({}, _rms_prop, 3, "lr rho momentum epsilon grad", "DS"),
 }
-"""Optimizer -> how its rules are made, its formula, how many values it writes, what it takes besides, and which ops
-there are: D on references and resources, R on resources only, S for rows of what D or R stands for."""
+"""Optimizer -> the attributes of its rules, its formula, how many values it writes, what it takes besides, and which
+ops there are: D on references and resources, R on resources only, S for rows of what D or R stands for."""
 
 
 def _rules() -> Iterator[tuple[str, Rule]]:
-    for word, (make, formula, slots, names, kinds) in OPTIMIZERS.items():
+    for word, (attrs, formula, slots, names, kinds) in OPTIMIZERS.items():
         for form in ("", "Sparse") if "S" in kinds else ("",):
             listed = names.replace("grad", "grad indices") if form else names
-            rule = make(formula, slots, listed.split())
+            rule = _rule(attrs, formula, slots, listed.split())
             for holder in ("Resource",) if "R" in kinds else ("", "Resource"):
                 yield f"{holder}{form}Apply{word}", rule
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from ...base.dtypes import BOOL, FLOAT32, FLOAT64, INT64
 from ...program.program import Step
+from ..numpy.forms import taking
 from ..numpy.optimizers import OPTIMIZERS, Formula
 from .builder import Builder, Lowering, Table
 from .control import repeated
@@ -90,47 +91,18 @@ def _sparse(
     return [Value(g.slice(x, g.ints([0]), g.ints([rows]), [0]).name, x.dtype, shape) for x in made]
 
 
-# From a formula to lowerings: each takes the attributes of its kind of optimizer.
+def _lowering(attrs: Mapping[str, bool], formula: Formula, slots: int, names: Sequence[str]) -> Lowering:
+    def lower(g: Builder, step: Step, *inputs: Value, **given: bool) -> list[Value]:
+        return _step(g, step, formula, slots, names, inputs, **{**attrs, **given})
 
-
-def _plain(formula: Formula, slots: int, names: list[str]) -> Lowering:
-    def lower(g: Builder, step: Step, *inputs: Value) -> list[Value]:
-        return _step(g, step, formula, slots, names, inputs)
-
-    return lower
-
-
-def _with_nesterov(formula: Formula, slots: int, names: list[str]) -> Lowering:
-    def lower(g: Builder, step: Step, *inputs: Value, use_nesterov: bool = False) -> list[Value]:
-        return _step(g, step, formula, slots, names, inputs, use_nesterov=use_nesterov)
-
-    return lower
-
-
-def _with_slots(formula: Formula, slots: int, names: list[str]) -> Lowering:
-    def lower(g: Builder, step: Step, *inputs: Value, update_slots: bool = True) -> list[Value]:
-        return _step(g, step, formula, slots, names, inputs, update_slots=update_slots)
-
-    return lower
-
-
-def _with_linear(formula: Formula, slots: int, names: list[str]) -> Lowering:
-    def lower(g: Builder, step: Step, *inputs: Value, multiply_linear_by_lr: bool = False) -> list[Value]:
-        return _step(g, step, formula, slots, names, inputs, multiply_linear_by_lr=multiply_linear_by_lr)
-
-    return lower
-
-
-_MAKERS = {maker.__name__: maker for maker in (_plain, _with_linear, _with_nesterov, _with_slots)}
-"""The same words as the reference engine's."""
+    return taking(lower, **attrs)
 
 
 def _lowerings() -> Iterator[tuple[str, Lowering]]:
-    for word, (rule_maker, formula, slots, names, kinds) in OPTIMIZERS.items():
-        make = _MAKERS[rule_maker.__name__]
+    for word, (attrs, formula, slots, names, kinds) in OPTIMIZERS.items():
         for form in ("", "Sparse") if "S" in kinds else ("",):
             listed = names.replace("grad", "grad indices") if form else names
-            lowering = make(formula, slots, listed.split())
+            lowering = _lowering(attrs, formula, slots, listed.split())
             for holder in ("Resource",) if "R" in kinds else ("", "Resource"):
                 yield f"{holder}{form}Apply{word}", lowering
 
