@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import threading
 from pathlib import Path
 from typing import Any
@@ -14,12 +16,12 @@ from cryograph.base.errors import RunError, UnsupportedError
 from cryograph.base.files import open_file
 from cryograph.base.tensors import Tensor
 from cryograph.engines.numpy.rules import RULES
-from cryograph.engines.onnxruntime import kernels
+from cryograph.engines.onnxruntime import kernels, lowerings
 from cryograph.engines.onnxruntime.complexes import FORMULAS
 from cryograph.engines.onnxruntime.engine import OnnxRuntime, lowered
 from cryograph.engines.onnxruntime.left_out import LEFT_OUT
 from cryograph.engines.onnxruntime.lower import NO_MEANING, Lowering
-from cryograph.engines.onnxruntime.lowerings import FAMILIES, LOWERINGS
+from cryograph.engines.onnxruntime.lowerings import FAMILIES, LOWERINGS, family
 from cryograph.engines.onnxruntime.pairing import MOVED, WHOLE
 from cryograph.engines.onnxruntime.session import Session, shared
 from cryograph.ops.signatures import signature
@@ -127,7 +129,7 @@ def test_weights_stay_in_the_mapped_file(tmp_path: Path) -> None:
 
 
 def test_what_is_missing_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(LOWERINGS, "BesselJ0")
+    monkeypatch.setitem(LEFT_OUT, "BesselJ0", "is left out here")
     document = document_of(
         placeholder("x", (None, 4, 4, 3)),
         node("a", "BesselJ0", "x", T=FLOAT32),
@@ -136,13 +138,13 @@ def test_what_is_missing_is_said_at_once(monkeypatch: pytest.MonkeyPatch) -> Non
     )
     program = build_program(document, ["c"])
     assert [(item.step.name, item.reason) for item in OnnxRuntime().missing(program)] == [
-        ("a", "BesselJ0 has no lowering to ONNX"),
+        ("a", "BesselJ0 is left out here"),
         ("b", "ksize [1, 1, 1, 3] goes over batch or channels"),
     ]
     with pytest.raises(UnsupportedError) as caught:
         OnnxRuntime().prepare(program)
     assert str(caught.value) == (
-        "ONNX Runtime cannot take 2 of 3 steps: a (BesselJ0): BesselJ0 has no lowering to ONNX;"
+        "ONNX Runtime cannot take 2 of 3 steps: a (BesselJ0): BesselJ0 is left out here;"
         " b (AvgPool): ksize [1, 1, 1, 3] goes over batch or channels."
         ' engine="auto" runs these on numpy.'
     )
@@ -187,8 +189,20 @@ def test_a_model_that_the_runtime_refuses_is_an_error_of_ours() -> None:
         Session(graph)
 
 
-def test_an_op_has_one_family() -> None:
-    assert sum(len(family.LOWERINGS) for family in FAMILIES) == len(LOWERINGS)
+def test_an_op_has_one_family_and_a_file_is_one() -> None:
+    assert sum(len(family(name).LOWERINGS) for name in FAMILIES) == len(LOWERINGS)
+    folder = Path(lowerings.__file__).parent
+    with_a_table = {path.stem for path in folder.glob("*.py") if "\nLOWERINGS: Table" in path.read_text("utf-8")}
+    assert sorted(FAMILIES) == sorted(with_a_table)
+
+
+def test_families_are_imported_when_they_are_needed() -> None:
+    code = (
+        "import sys; from cryograph.engines.onnxruntime.lowerings import LOWERINGS\n"
+        "assert 'Conv2D' in LOWERINGS and 'cryograph.engines.onnxruntime.ctc_losses' not in sys.modules\n"
+        "assert 'NoSuchOp' not in LOWERINGS and 'cryograph.engines.onnxruntime.ctc_losses' in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
 
 
 def test_why_an_op_is_left_out_is_said_of_ops_that_numpy_alone_has() -> None:

@@ -135,9 +135,9 @@ class Lowering:
     def _made(
         self, builder: Builder, step: Step, inputs: Sequence[Value], wider: widening.Wider
     ) -> Sequence[Value | None]:
-        rule = LOWERINGS.get(step.op)
+        why = LEFT_OUT.get(step.op)
+        rule = None if why else LOWERINGS.get(step.op)
         if rule is None:
-            why = LEFT_OUT.get(step.op)
             raise Refusal(f"{step.op} {why}" if why else f"{step.op} has no lowering to ONNX")
         kinds = [self.program.specs[name].dtype.base for name in step.outputs]
         is_complex = any(dtype in PARTS for dtype in (*kinds, *(x.dtype for x in inputs)))

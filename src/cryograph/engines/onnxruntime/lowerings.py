@@ -2,149 +2,60 @@
 
 from __future__ import annotations
 
-from . import (
-    audio,
-    backprop,
-    bessel,
-    block_cells,
-    choosing,
-    colours,
-    complexes,
-    control,
-    conv,
-    conv_grads,
-    ctc,
-    ctc_losses,
-    cudnn,
-    distorted_boxes,
-    elementwise,
-    file_names,
-    float_bits,
-    fused_quantised,
-    gammas,
-    groups,
-    hashed,
-    images,
-    indexing,
-    jacobi,
-    linear,
-    linear_models,
-    lists,
-    losses,
-    matrices,
-    moves,
-    norms,
-    optimizers,
-    outlines,
-    pictures,
-    plumbing,
-    pool_grads,
-    pools,
-    quantisation,
-    quantised,
-    quantised_images,
-    quantised_maths,
-    quantised_norms,
-    ragged,
-    random_state,
-    recurrent,
-    reductions,
-    resampled,
-    rewriting,
-    running,
-    saying,
-    seeded,
-    seen,
-    segments,
-    sets,
-    shapes,
-    slices,
-    solvers,
-    sparse,
-    sparse_grads,
-    special,
-    spectra,
-    states,
-    tables,
-    texts,
-    uniform_quantisation,
-    xla,
-    xla_bodies,
-    xla_moves,
-    xla_random,
-)
-from .builder import Table
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+from threading import RLock
+from types import ModuleType
+
+from .builder import Lowering
 
 FAMILIES = (
-    audio,
-    backprop,
-    bessel,
-    block_cells,
-    choosing,
-    colours,
-    complexes,
-    control,
-    conv,
-    conv_grads,
-    ctc,
-    ctc_losses,
-    cudnn,
-    distorted_boxes,
-    elementwise,
-    file_names,
-    float_bits,
-    fused_quantised,
-    gammas,
-    groups,
-    hashed,
-    images,
-    indexing,
-    jacobi,
-    linear,
-    linear_models,
-    lists,
-    losses,
-    matrices,
-    moves,
-    norms,
-    optimizers,
-    outlines,
-    pictures,
-    plumbing,
-    pool_grads,
-    pools,
-    quantisation,
-    quantised,
-    quantised_images,
-    quantised_maths,
-    quantised_norms,
-    ragged,
-    random_state,
-    recurrent,
-    reductions,
-    resampled,
-    rewriting,
-    running,
-    saying,
-    seeded,
-    seen,
-    segments,
-    sets,
-    shapes,
-    slices,
-    solvers,
-    sparse,
-    sparse_grads,
-    special,
-    spectra,
-    states,
-    tables,
-    texts,
-    uniform_quantisation,
-    xla,
-    xla_bodies,
-    xla_moves,
-    xla_random,
+    # What most models hold comes first.
+    *("elementwise", "shapes", "conv", "linear", "moves", "reductions", "pools", "norms", "choosing", "control"),
+    *("indexing", "slices", "images", "states", "plumbing", "saying", "matrices"),
+    *("audio", "backprop", "bessel", "block_cells", "colours", "complexes", "conv_grads", "ctc", "ctc_losses"),
+    *("cudnn", "distorted_boxes", "file_names", "float_bits", "fused_quantised", "gammas", "groups", "hashed"),
+    *("jacobi", "linear_models", "lists", "losses", "optimizers", "outlines", "pictures", "pool_grads"),
+    *("quantisation", "quantised", "quantised_images", "quantised_maths", "quantised_norms", "ragged"),
+    *("random_state", "recurrent", "resampled", "rewriting", "running", "seeded", "seen", "segments", "sets"),
+    *("solvers", "sparse", "sparse_grads", "special", "spectra", "tables", "texts", "uniform_quantisation", "xla"),
+    *("xla_bodies", "xla_moves", "xla_random"),
 )
 
-LOWERINGS: Table = {op: lowering for family in FAMILIES for op, lowering in family.LOWERINGS.items()}
+
+class _Lowerings(Mapping[str, Lowering]):
+    """The tables of all families as one. Families are imported in their order until one has what is asked for."""
+
+    def __init__(self) -> None:
+        self._found: dict[str, Lowering] = {}
+        self._left = list(reversed(FAMILIES))
+        self._lock = RLock()
+
+    def _import_next(self) -> None:
+        with self._lock:
+            if self._left:
+                self._found.update(family(self._left[-1]).LOWERINGS)
+                self._left.pop()
+
+    def __getitem__(self, op: str) -> Lowering:
+        while op not in self._found:
+            if not self._left:
+                raise KeyError(op)
+            self._import_next()
+        return self._found[op]
+
+    def __iter__(self) -> Iterator[str]:
+        while self._left:
+            self._import_next()
+        return iter(self._found)
+
+    def __len__(self) -> int:
+        return sum(1 for _ in self)
+
+
+def family(name: str) -> ModuleType:
+    """The file of a family, imported."""
+    return import_module(f".{name}", __package__)
+
+
+LOWERINGS: Mapping[str, Lowering] = _Lowerings()
