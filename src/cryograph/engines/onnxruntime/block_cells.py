@@ -1,12 +1,17 @@
-"""Lowerings of recurrent cells that are single ops: one turn as its parts, a whole sequence as ONNX's LSTM."""
+"""Lowerings of recurrent cells that are single ops: one turn as its parts, a whole sequence as ONNX's LSTM, or turn by
+turn where that does not do."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 
+from ...base.dtypes import FLOAT32, INT64
 from ...program.cells import Cell
 from ...program.program import Step
 from .builder import ABSENT, Builder, Table
+from .control import walked
 from .recurrent import cut, run_cell, with_rows
 from .values import Refusal, Value
 
@@ -42,18 +47,35 @@ def lstm_block_cell(
     use_peephole: bool = False,
 ) -> list[Value]:
     """Gives i, cs, f, o, ci, co and h."""
+    peepholes = (wci, wcf, wco) if use_peephole else ()
+    return _turn(g, x, cs_prev, h_prev, w, b, peepholes, "icfo", forget_bias, cell_clip)
 
-    def peeped(gate: Value, state: Value, weights: Value) -> Value:
-        return g.binary("Add", gate, g.binary("Mul", state, weights)) if use_peephole else gate
 
-    i, ci, f, o = _columns(g, _affine(g, x, h_prev, w, b), 4)
-    f = g.binary("Add", f, g.like(forget_bias, f))
-    i, f = g.unary("Sigmoid", peeped(i, cs_prev, wci)), g.unary("Sigmoid", peeped(f, cs_prev, wcf))
-    ci = g.unary("Tanh", ci)
+def _turn(
+    g: Builder,
+    x: Value,
+    cs_prev: Value,
+    h_prev: Value,
+    w: Value,
+    b: Value,
+    peepholes: Sequence[Value],
+    order: str,
+    forget_bias: float,
+    cell_clip: float,
+) -> list[Value]:
+    """i, cs, f, o, ci, co and h of one turn, whose gates stand in an order."""
+
+    def peeped(gate: Value, state: Value, number: int) -> Value:
+        return g.binary("Add", gate, g.binary("Mul", state, peepholes[number])) if peepholes else gate
+
+    gates = dict(zip(order, _columns(g, _affine(g, x, h_prev, w, b), 4), strict=True))
+    f = g.binary("Add", gates["f"], g.like(forget_bias, w)) if forget_bias else gates["f"]
+    i, f = g.unary("Sigmoid", peeped(gates["i"], cs_prev, 0)), g.unary("Sigmoid", peeped(f, cs_prev, 1))
+    ci = g.unary("Tanh", gates["c"])
     cs = g.binary("Add", g.binary("Mul", ci, i), g.binary("Mul", cs_prev, f))
     if cell_clip > 0:
         cs = g.op("Clip", cs, g.like(-cell_clip, cs), g.like(cell_clip, cs), shape=cs.shape)
-    o = g.unary("Sigmoid", peeped(o, cs, wco))
+    o = g.unary("Sigmoid", peeped(gates["o"], cs, 2))
     co = g.unary("Tanh", cs)
     return [i, cs, f, o, ci, co, g.binary("Mul", o, co)]
 
@@ -85,7 +107,7 @@ def block_lstm(
     cell_clip: float = 3.0,
     use_peephole: bool = False,
 ) -> list[Value | None]:
-    """Only h has a form in ONNX, so nobody may read the other six outputs."""
+    """ONNX's LSTM where nobody reads more than h; any other one turn by turn."""
     return _sequence(
         g, seq_len_max, x, cs_prev, h_prev, (w, wci, wcf, wco, b), "icfo", forget_bias, cell_clip, use_peephole
     )
@@ -123,8 +145,9 @@ def _sequence(
     cell_clip: float,
     use_peephole: bool,
 ) -> list[Value | None]:
-    if cell_clip > 0:
-        raise Refusal("ONNX's LSTM does not clip its state")
+    is_plain = cell_clip <= 0 and not any(g.read[:6]) and all(value.array is not None for value in weights)
+    if not is_plain or x.dtype != FLOAT32:
+        return _by_turns(g, turns, x, c, h, weights, order, forget_bias, cell_clip, use_peephole)
     w, wci, wcf, wco, b = (g.fixed(value, "a weight") for value in weights)
     units = len(b) // 4
     inputs = len(w) - units
@@ -146,6 +169,37 @@ def _sequence(
     out, _ = run_cell(g, cell, cut(g, x, turns), ABSENT, [h, c])
     whole = g.sizes(x, [0])
     return [None] * 6 + [with_rows(g, out, turns, whole, True)]
+
+
+def _by_turns(
+    g: Builder,
+    turns: Value,
+    x: Value,
+    c: Value,
+    h: Value,
+    weights: tuple[Value, ...],
+    order: str,
+    forget_bias: float,
+    cell_clip: float,
+    use_peephole: bool,
+) -> list[Value | None]:
+    """All seven outputs; what comes after the last turn is zeros."""
+    w, wci, wcf, wco, b = weights
+    if x.rank != 3 or c.rank != 2 or h.rank != 2:
+        raise Refusal("a sequence of LSTM cells takes turns, rows and numbers")
+    peepholes = (wci, wcf, wco) if use_peephole else ()
+    row = (x.size(1), x.size(2))
+
+    def change(turn: Value, held: Sequence[Value]) -> tuple[None, Sequence[Value]]:
+        here = g.op("Gather", x, turn, axis=0, shape=row)
+        made = _turn(g, here, held[0], held[1], w, b, peepholes, order, forget_bias, cell_clip)
+        return None, [made[1], made[6], *made]
+
+    count = g.op("Max", g.reshape(g.int64(turns), []), g.const(0, INT64), shape=())
+    count = g.op("Min", count, g.squeeze(g.sizes(x, [0]), [0]), shape=())
+    _, rows = walked(g, count, [c, h], change, [c.shape] * 7)
+    whole = g.sizes(x, [0])
+    return [with_rows(g, out, turns, whole, True) for out in rows]
 
 
 LOWERINGS: Table = {

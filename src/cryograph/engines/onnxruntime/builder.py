@@ -35,8 +35,8 @@ class Builder:
     """Collects the nodes of one step. Names that it makes begin with that of the step's first output, which no other
     step gives, and so are unique in the program.
 
-    `shapes` are those of the step's outputs, as far as the program knows them; `formulas` stand by the operators that
-    have kernels for float32 only.
+    `shapes` are those of the step's outputs, as far as the program knows them, `read` says which of these anybody
+    reads; `formulas` stand by the operators that have kernels for float32 only.
     """
 
     def __init__(
@@ -46,9 +46,11 @@ class Builder:
         lower_body: Body,
         shapes: Sequence[Shape] = (),
         formulas: Mapping[str, Callable[..., Value]] | None = None,
+        read: Sequence[bool] = (),
     ) -> None:
         self.step = step
         self.shapes = shapes
+        self.read = read or [True] * len(step.outputs)
         self.nodes: list[OnnxNode] = []
         self.constants: dict[str, Tensor] = {}
         self.known: dict[str, Value] = {}

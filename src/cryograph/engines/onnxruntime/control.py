@@ -77,19 +77,23 @@ def repeated(g: Builder, count: Value, first: Sequence[Value], change: Change) -
     return g.ops("Loop", count, g.const(True, BOOL), *first, dtypes=kinds, shapes=shapes, body=body)
 
 
-def walked(g: Builder, count: Value, first: Sequence[Value], change: Change, shape: Shape) -> Value:
-    """What the first of the carried values, of this shape, is after each turn: ONNX's Loop with a row for each."""
+def walked(
+    g: Builder, count: Value, first: Sequence[Value], change: Change, shapes: Sequence[Shape]
+) -> tuple[list[Value], list[Value]]:
+    """The same, where what a turn gives behind what it carries are rows: what is carried at the end, and all rows, of
+    the dtype of the first value and of these shapes, put together."""
     turn, go_on = Value(g.name(), INT64, ()), Value(g.name(), BOOL, ())
     carried = [replace(x, name=g.name(), tensor=None) for x in first]
 
     def emit() -> Sequence[Value]:
         more, made = change(turn, carried)
-        return [go_on if more is None else more, *made, made[0]]
+        return [go_on if more is None else more, *made]
 
     body = emitted(g, emit, [turn, go_on, *carried])
-    kinds = [*(x.dtype for x in first), first[0].dtype]
-    shapes = [*(x.shape for x in first), None if shape is None else (None, *shape)]
-    return g.ops("Loop", count, g.const(True, BOOL), *first, dtypes=kinds, shapes=shapes, body=body)[-1]
+    kinds = [*(x.dtype for x in first), *[first[0].dtype] * len(shapes)]
+    known = [*(x.shape for x in first), *(None if shape is None else (None, *shape) for shape in shapes)]
+    made = g.ops("Loop", count, g.const(True, BOOL), *first, dtypes=kinds, shapes=known, body=body)
+    return made[: len(first)], made[len(first) :]
 
 
 def _results(g: Builder, step: Step, *branches: tuple[str, OnnxGraph]) -> list[Value]:

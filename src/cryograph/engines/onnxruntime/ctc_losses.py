@@ -144,7 +144,7 @@ def _ways(
         starts = _and(g, _less(g, place, g.const(2, INT64)), _less(g, place, places))
         first = g.where(starts, at(turn), minus, shape)
         begins = g.op("Equal", turn, g.const(0, INT64), dtype=BOOL, shape=())
-        return None, [g.where(begins, first, made, shape)]
+        return None, [g.where(begins, first, made, shape)] * 2
 
     moments = g.sizes(logs, [0])
     final = g.op("Sub", lengths, g.ints([1]), shape=(None, 1))
@@ -161,11 +161,11 @@ def _ways(
         made = g.where(window(moment), found, minus, shape)
         is_last = g.op("Equal", moment, final, dtype=BOOL, shape=(None, 1))
         is_before = g.op("Less", moment, final, dtype=BOOL, shape=(None, 1))
-        return None, [g.where(is_last, ends, g.where(is_before, made, minus, shape), shape)]
+        return None, [g.where(is_last, ends, g.where(is_before, made, minus, shape), shape)] * 2
 
     count = g.reshape(moments, [])
-    forward = walked(g, count, [nothing], ahead, shape)
-    backward = walked(g, count, [nothing], back, shape)
+    _, (forward,) = walked(g, count, [nothing], ahead, [shape])
+    _, (backward,) = walked(g, count, [nothing], back, [shape])
     turned = g.slice(backward, g.ints([-1]), g.ints([-(1 << 62)]), [0], g.ints([-1]))
     return forward, Value(turned.name, logs.dtype, (None, None, None))
 

@@ -163,8 +163,24 @@ def truncate_mod(g: Builder, step: Step, x: Value, y: Value) -> Value:
 
 
 def power(g: Builder, step: Step, x: Value, y: Value) -> Value:
+    if x.dtype in (INT32, INT64):
+        return _whole_power(g, x, y)
     floats_only(x, "Pow")
     return g.binary("Pow", x, y)
+
+
+def _whole_power(g: Builder, x: Value, y: Value) -> Value:
+    """By squaring, so that products wrap as TensorFlow's do. Powers below 0 have no form in integers."""
+    if y.array is None or (y.array < 0).any():
+        raise Refusal("powers of integers must be constants from 0 up")
+    shape = broadcast(x.shape, y.shape)
+    made, square = g.op("Expand", g.like(1, x), g.shape_of(y), shape=y.shape), x
+    for bit in range(int(y.array.max(initial=0)).bit_length()):
+        if bit:
+            square = g.op("Mul", square, square, shape=x.shape)
+        odd = g.const(y.array >> bit & 1 == 1, BOOL)
+        made = g.where(odd, g.op("Mul", made, square, shape=shape), made, shape)
+    return made if made.shape == shape else g.op("Expand", made, g.shape_of(g.binary("Add", x, y)), shape=shape)
 
 
 def squared_difference(g: Builder, step: Step, x: Value, y: Value) -> Value:

@@ -84,7 +84,8 @@ class Lowering:
 
     def _lower(self, index: int, step: Step) -> None:
         shapes = [self.program.specs[name].shape for name in step.outputs]
-        builder = Builder(step, self.prefix, _lower_body, shapes, FORMULAS)
+        read = [name in self._read for name in step.outputs]
+        builder = Builder(step, self.prefix, _lower_body, shapes, FORMULAS, read)
         made: Sequence[Value | None] = ()
         try:
             inputs = [self.values[name] for name in step.inputs]

@@ -57,7 +57,7 @@ def with_rows(g: Builder, x: Value, turns: Value, rows: Value, each_turn: bool) 
 
 
 def _are_equal(a: Array | None, b: Array | None) -> bool:
-    return a is not None and b is not None and int(a) == int(b)
+    return a is not None and b is not None and a.size == b.size == 1 and bool(a.item() == b.item())
 
 
 # --- recurrent cells
