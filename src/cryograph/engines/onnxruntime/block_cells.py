@@ -197,7 +197,7 @@ def _by_turns(
 
     count = g.op("Max", g.reshape(g.int64(turns), []), g.const(0, INT64), shape=())
     count = g.op("Min", count, g.squeeze(g.sizes(x, [0]), [0]), shape=())
-    _, rows = walked(g, count, [c, h], change, [c.shape] * 7)
+    _, rows = walked(g, count, [c, h], change, [(x.dtype, c.shape)] * 7)
     whole = g.sizes(x, [0])
     return [with_rows(g, out, turns, whole, True) for out in rows]
 

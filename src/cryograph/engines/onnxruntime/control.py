@@ -78,10 +78,15 @@ def repeated(g: Builder, count: Value, first: Sequence[Value], change: Change) -
 
 
 def walked(
-    g: Builder, count: Value, first: Sequence[Value], change: Change, shapes: Sequence[Shape]
+    g: Builder,
+    count: Value,
+    first: Sequence[Value],
+    change: Change,
+    rows: Sequence[tuple[DType, Shape]],
+    start: Value | None = None,
 ) -> tuple[list[Value], list[Value]]:
     """The same, where what a turn gives behind what it carries are rows: what is carried at the end, and all rows, of
-    the dtype of the first value and of these shapes, put together."""
+    these dtypes and shapes, put together. `start` tells whether there is a first turn."""
     turn, go_on = Value(g.name(), INT64, ()), Value(g.name(), BOOL, ())
     carried = [replace(x, name=g.name(), tensor=None) for x in first]
 
@@ -90,9 +95,10 @@ def walked(
         return [go_on if more is None else more, *made]
 
     body = emitted(g, emit, [turn, go_on, *carried])
-    kinds = [*(x.dtype for x in first), *[first[0].dtype] * len(shapes)]
-    known = [*(x.shape for x in first), *(None if shape is None else (None, *shape) for shape in shapes)]
-    made = g.ops("Loop", count, g.const(True, BOOL), *first, dtypes=kinds, shapes=known, body=body)
+    kinds = [*(x.dtype for x in first), *(dtype for dtype, _ in rows)]
+    shapes = [*(x.shape for x in first), *(None if shape is None else (None, *shape) for _, shape in rows)]
+    begin = g.const(True, BOOL) if start is None else start
+    made = g.ops("Loop", count, begin, *first, dtypes=kinds, shapes=shapes, body=body)
     return made[: len(first)], made[len(first) :]
 
 

@@ -164,8 +164,8 @@ def _ways(
         return None, [g.where(is_last, ends, g.where(is_before, made, minus, shape), shape)] * 2
 
     count = g.reshape(moments, [])
-    _, (forward,) = walked(g, count, [nothing], ahead, [shape])
-    _, (backward,) = walked(g, count, [nothing], back, [shape])
+    _, (forward,) = walked(g, count, [nothing], ahead, [(logs.dtype, shape)])
+    _, (backward,) = walked(g, count, [nothing], back, [(logs.dtype, shape)])
     turned = g.slice(backward, g.ints([-1]), g.ints([-(1 << 62)]), [0], g.ints([-1]))
     return forward, Value(turned.name, logs.dtype, (None, None, None))
 

@@ -13,6 +13,7 @@ from ...program.program import Step
 from ..resampling import cubic, linear, nearest, positions
 from .builder import Builder, Table
 from .seen import crops
+from .suppression import soft
 from .values import Refusal, Value
 from .windows import layout_of
 
@@ -368,9 +369,10 @@ def non_max_suppression_v5(
     *,
     pad_to_max_output_size: bool = False,
 ) -> list[Value]:
-    """Numbers and scores of the boxes kept, and how many are real. Soft suppression has no form in ONNX."""
-    if sigma.array is None or sigma.array.any():
-        raise Refusal("suppression goes to ONNX only with a soft_nms_sigma of 0")
+    """Numbers and scores of the boxes kept, and how many are real."""
+    by = float(g.fixed(sigma, "soft_nms_sigma"))
+    if by:
+        return soft(g, boxes, scores, most, overlap, threshold, by, pad_to_max_output_size)
     found = non_max_suppression(g, boxes, scores, most, overlap, threshold)
     kept = g.op("Gather", scores, found, axis=0, shape=(None,))
     count = g.op("Size", found, dtype=INT64, shape=())

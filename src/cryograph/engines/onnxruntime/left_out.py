@@ -63,8 +63,7 @@ _REASONS: dict[str, tuple[str, ...]] = {
     "walks along each sequence and back, or keeps the best of many ways": ("CTCBeamSearchDecoder",),
     "works item by item, each step of which waits for the last": (
         *("ComputeAccidentalHits", "EditDistance", "GenerateBoundingBoxProposals", "IsotonicRegression"),
-        *("NearestNeighbors", "NonMaxSuppressionWithOverlaps", "RandomIndexShuffle", "StatelessShuffle"),
-        "TridiagonalSolve",
+        *("NearestNeighbors", "RandomIndexShuffle", "StatelessShuffle", "TridiagonalSolve"),
     ),
 }
 
