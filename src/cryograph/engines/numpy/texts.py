@@ -96,7 +96,8 @@ def _length(ctx: Context, x: Array, *, unit: bytes = b"BYTE") -> Array:
 
 
 def _substr(ctx: Context, x: Array, pos: Array, length: Array, *, unit: bytes = b"BYTE") -> Array:
-    """Parts from `pos` on, which counts from the end where it is negative; a negative length reaches to the end."""
+    """Parts from `pos` on, which counts from the end where it is negative; a negative length reaches to the end, of
+    letters nowhere."""
     if pos.shape != length.shape:
         raise RunError(f"positions of {show(pos.shape)} do not fit lengths of {show(length.shape)}")
     try:
@@ -109,7 +110,8 @@ def _substr(ctx: Context, x: Array, pos: Array, length: Array, *, unit: bytes = 
         if not -len(parts) <= start <= len(parts):
             raise RunError(f"the position {start} is not in a string of {len(parts)}")
         first = start + len(parts) if start < 0 else start
-        made.flat[number] = b"".join(parts[first:] if size < 0 else parts[first : first + size])
+        last = first + size if size >= 0 else len(parts) if unit == b"BYTE" else first
+        made.flat[number] = b"".join(parts[first:last])
     return made
 
 

@@ -14,7 +14,7 @@ from ..numpy.hashes import K0, K1, K2, MURMUR_PRIME, MURMUR_SEED
 from .builder import Builder, Lowering, Table
 from .control import repeated
 from .philox import known, work
-from .text_bytes import bytes_of, count_letters
+from .text_bytes import bytes_of, count_letters, letters
 from .traced import UINT64, Traced
 from .values import Refusal, Value
 
@@ -319,7 +319,7 @@ def string_length(g: Builder, step: Step, x: Value, *, unit: bytes = b"BYTE") ->
     """Bytes or letters."""
     if unit not in (b"BYTE", b"UTF8_CHAR"):
         raise Refusal(f"strings are not counted in {unit.decode()}")
-    found = bytes_of(g, x, 0)[1] if unit == b"BYTE" else count_letters(g, x)
+    found = bytes_of(g, x, 0)[1] if unit == b"BYTE" else count_letters(g, letters(g, x))
     return g.cast(g.reshape_to(found, g.shape_of(x), x.shape), INT32)
 
 

@@ -18,19 +18,8 @@ FAMILIES = (
     *("jacobi", "linear_models", "lists", "losses", "optimizers", "outlines", "pictures", "pool_grads"),
     *("quantisation", "quantised", "quantised_images", "quantised_maths", "quantised_norms", "ragged"),
     *("random_state", "recurrent", "resampled", "rewriting", "running", "seeded", "seen", "segments", "sets"),
-    *(
-        "solvers",
-        "sparse",
-        "sparse_grads",
-        "special",
-        "spectra",
-        "suppression",
-        "tables",
-        "texts",
-        "uniform_quantisation",
-        "xla",
-    ),
-    *("xla_bodies", "xla_moves", "xla_random"),
+    *("solvers", "sparse", "sparse_grads", "special", "spectra", "suppression", "tables", "text_parts", "texts"),
+    *("uniform_quantisation", "xla", "xla_bodies", "xla_moves", "xla_random"),
 )
 
 
