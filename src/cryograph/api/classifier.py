@@ -16,7 +16,6 @@ from ..base.shapes import Shape, show
 from ..base.tensors import Array
 from ..graph.document import Document
 from ..graph.graph import Graph
-from ..graph.walks import input_names
 from ..ops.inference import infer
 from ..ops.networks import Levels
 from ..ops.picture_inputs import PictureInput, find_picture_input
@@ -200,8 +199,8 @@ def _output(model: Model, classes: int | None, name: str | None) -> tuple[str, s
 def _op_behind(graph: Graph, tensor: str) -> str:
     """The op that works out a tensor, behind what only passes it on."""
     node = graph.nodes[tensor.rpartition(":")[0]]
-    while node.op in ("Identity", "Reshape", "Squeeze") and input_names(node)[0] in graph.nodes:
-        node = graph.nodes[input_names(node)[0]]
+    while node.op in ("Identity", "Reshape", "Squeeze") and node.data_inputs and node.data_inputs[0].node in graph:
+        node = graph.nodes[node.data_inputs[0].node]
     return node.op
 
 

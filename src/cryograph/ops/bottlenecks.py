@@ -109,7 +109,8 @@ def _last_product(graph: Graph, name: str) -> Node | None:
         if node is None or not node.data_inputs:
             return None
         if node.op in PRODUCTS or (node.op in FUSED and node.attr("fused_ops") in ([], [b"BiasAdd"])):
-            return node if _is_constant(graph, node.data_inputs[1].node) else None
+            held = node.data_inputs[1:]
+            return node if held and _is_constant(graph, held[0].node) else None
         if node.op not in passed:
             return None
         passed = passed | POOLS if node.op in CHANCES else passed
