@@ -339,6 +339,14 @@ REFUSED: Mapping[str, tuple[Model, str]] = {
 }
 
 
+@pytest.mark.parametrize("lacking", ["DecodeJpeg", "Resize", "logits", "final_result"])
+def test_nodes_without_inputs_are_told(lacking: str) -> None:
+    model = decoding()
+    model.graph.nodes[lacking].inputs = ()
+    with pytest.raises(cg.Error):
+        cg.Classifier(model, LABELS, output_name="final_result")
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_what_cannot_be_found_out_is_asked_for(name: str) -> None:
     model, message = REFUSED[name]

@@ -157,7 +157,7 @@ def _tensor(graph: Graph, inference: Inference, outputs: Sequence[str], name: st
     needed = ancestors(graph, [graph.port(output).node for output in outputs])
     nodes = [node for node in graph if node.name in needed]
     for node in nodes:
-        if node.op in DECODERS:
+        if node.op in DECODERS and node.data_inputs:
             source = _source(graph, node)
             return f"{source}:0", True, f"{node.name} ({node.op}) decodes it"
     placeholders = [node for node in nodes if node.op in INPUT_OPS]
@@ -183,7 +183,7 @@ def _tensor(graph: Graph, inference: Inference, outputs: Sequence[str], name: st
 
 def _source(graph: Graph, decoder: Node) -> str:
     """The node whose strings a decoder gets, in a loop over a batch too."""
-    name = input_names(decoder)[0]
+    name = decoder.data_inputs[0].node
     for _ in range(STEPS):
         node = graph.nodes.get(name)
         if node is None:
@@ -214,7 +214,7 @@ def _unrolled(graph: Graph, inference: Inference, tensor: str) -> tuple[tuple[in
     if shape is None or len(shape) != 2 or shape[1] is None or dtype is None or not dtype.is_floating:
         return None
     for node in graph:
-        if node.op == "Reshape" and node.data_inputs[0].tensor == tensor:
+        if node.op == "Reshape" and node.data_inputs and node.data_inputs[0].tensor == tensor:
             made = inference.shape(f"{node.name}:0")
             if made is not None and len(made) == 4 and made[3] in CHANNELS and None not in made[1:]:
                 return (shape[0], *made[1:]), f"as {node.name} reshapes it"

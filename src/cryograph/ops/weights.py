@@ -136,7 +136,11 @@ def _norm_vectors(body: Body) -> dict[str, bool]:
     def note_mean(product: Node, scale: str) -> bool:
         """Whether a product with the scale is that of the mean, which then is noted, with beta."""
         takers = [n for n in consumers.get(product.name, ()) if n.op == "Sub"]
-        means = others(product, scale) if any(n.data_inputs[1].node == product.name for n in takers) else []
+        means = (
+            others(product, scale)
+            if any(port.node == product.name for n in takers for port in n.data_inputs[1:2])
+            else []
+        )
         behind = (body.nodes.get(p.node) for p in product.data_inputs if p.node != scale)
         turned = [name for n in behind if n is not None and n.op == "Neg" for name in others(n, "")]
         found.update(dict.fromkeys([*means, *turned], False))
