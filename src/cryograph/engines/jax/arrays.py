@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from math import prod
 from typing import Any
 
 import numpy as np
 
 from ...base.errors import RunError
 from ..numpy import arrays as plain
-from ..numpy import blocks, layouts, slices
+from ..numpy import layouts, slices
+from ..numpy.casts import float_to_integer
 from ..numpy.context import Rule
 from ..numpy.elementwise import NARROW, wide
-from ..numpy.forms import of_signature
+from ..numpy.forms import gathered, of_signature
 from ..numpy.reductions import axes, axis_of
-from ..numpy.slices import mirror_pad, mirrored, pairs_of, strided_index
+from ..numpy.slices import Masks, mirror_pad, mirrored, pairs_of, strided_index
 from .context import JaxContext, check, is_known, known, number, sizes
 from .rows import is_list, zeros_of_list
 
@@ -149,26 +149,13 @@ def _slice(ctx: JaxContext, x: Any, begin: Any, size: Any) -> Any:
     return ctx.lax.dynamic_slice(x, [begin[i] for i in range(x.ndim)], lengths)
 
 
-def _strided_slice(
-    ctx: JaxContext,
-    x: Any,
-    begin: Any,
-    end: Any,
-    strides: Any,
-    *,
-    begin_mask: int = 0,
-    end_mask: int = 0,
-    ellipsis_mask: int = 0,
-    new_axis_mask: int = 0,
-    shrink_axis_mask: int = 0,
-) -> Any:
-    masks = (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
+def _strided_slice(ctx: JaxContext, x: Any, begin: Any, end: Any, strides: Any, masks: Masks) -> Any:
     if is_known(begin) and is_known(end):
-        return x[strided_index(x.shape, known(begin), known(end), known(strides), masks)]
+        return x[strided_index(ctx, x.shape, begin, end, strides, masks)]
     return _single_places(ctx, x, begin, known(strides), masks)
 
 
-def _single_places(ctx: JaxContext, x: Any, begin: Any, strides: Any, masks: tuple[int, int, int, int, int]) -> Any:
+def _single_places(ctx: JaxContext, x: Any, begin: Any, strides: Any, masks: Masks) -> Any:
     """`x[i, :, j]` with places that the program works out: all dimensions are taken whole or at one place."""
     open_start, open_stop, ellipsis, new_axis, shrink = masks
     count, axis = len(strides), 0
@@ -186,52 +173,6 @@ def _single_places(ctx: JaxContext, x: Any, begin: Any, strides: Any, masks: tup
     return x
 
 
-def _strided_slice_grad(
-    ctx: JaxContext,
-    shape: Any,
-    begin: Any,
-    end: Any,
-    strides: Any,
-    dy: Any,
-    *,
-    begin_mask: int = 0,
-    end_mask: int = 0,
-    ellipsis_mask: int = 0,
-    new_axis_mask: int = 0,
-    shrink_axis_mask: int = 0,
-) -> Any:
-    whole = sizes(shape)
-    masks = (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
-    index = strided_index(whole, known(begin), known(end), known(strides), masks)
-    return _put(ctx, ctx.xp.zeros(whole, dy.dtype), index, dy)
-
-
-def _strided_slice_update(
-    ctx: JaxContext,
-    x: Any,
-    begin: Any,
-    end: Any,
-    strides: Any,
-    value: Any,
-    *,
-    begin_mask: int = 0,
-    end_mask: int = 0,
-    ellipsis_mask: int = 0,
-    new_axis_mask: int = 0,
-    shrink_axis_mask: int = 0,
-) -> Any:
-    masks = (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
-    index = strided_index(x.shape, known(begin), known(end), known(strides), masks)
-    return _put(ctx, ctx.xp.asarray(x), index, value)
-
-
-def _put(ctx: JaxContext, target: Any, index: tuple[Any, ...], value: Any) -> Any:
-    room = np.broadcast_to(np.zeros((), bool), target.shape)[index].shape
-    if room != value.shape:
-        raise RunError(f"a value of the shape {list(value.shape)} does not fill {list(room)}")
-    return target.at[index].set(value)
-
-
 def _pad(ctx: JaxContext, x: Any, paddings: Any, value: Any = None) -> Any:
     pairs = pairs_of(known(paddings), x.ndim)
     filler = np.zeros((), x.dtype) if value is None else value
@@ -245,26 +186,6 @@ def _mirror_pad_grad(ctx: JaxContext, x: Any, paddings: Any, *, mode: bytes) -> 
         out = ctx.xp.zeros((size, *turned.shape[1:]), x.dtype)
         x = ctx.xp.moveaxis(out.at[mirrored(size, before, after, mode)].add(turned), 0, axis)
     return x
-
-
-def _space_to_batch_nd(ctx: JaxContext, x: Any, block_shape: Any, paddings: Any) -> Any:
-    block = sizes(block_shape)
-    if any(b < 1 for b in block) or len(block) >= x.ndim:
-        raise RunError(f"blocks of {list(block)} do not fit {x.ndim} dimensions")
-    pairs, m = pairs_of(known(paddings), len(block)), len(block)
-    padded = ctx.xp.pad(x, [(0, 0), *pairs, *[(0, 0)] * (x.ndim - 1 - m)])
-    shape, rest = [padded.shape[0]], padded.shape[1 + m :]
-    for size, b in zip(padded.shape[1 : 1 + m], block, strict=True):
-        if size % b:
-            raise RunError(f"the padded size {size} is not a multiple of the block {b}")
-        shape += [size // b, b]
-    order = [*range(2, 2 * m + 1, 2), 0, *range(1, 2 * m + 1, 2), *range(2 * m + 1, 2 * m + 1 + len(rest))]
-    made = padded.reshape(*shape, *rest).transpose(order)
-    return made.reshape(x.shape[0] * prod(block), *shape[1::2], *rest)
-
-
-def _space_to_batch(ctx: JaxContext, x: Any, paddings: Any, *, block_size: int) -> Any:
-    return _space_to_batch_nd(ctx, x, np.array([block_size] * 2), paddings)
 
 
 def _cast(ctx: JaxContext, x: Any, *, Truncate: bool = False) -> Any:
@@ -286,20 +207,6 @@ def _cast(ctx: JaxContext, x: Any, *, Truncate: bool = False) -> Any:
     if target.kind in "iu" and is_float:
         return float_to_integer(xp, wide(x), target)
     return x.astype(target)
-
-
-def float_to_integer(xp: Any, x: Any, target: np.dtype[Any]) -> Any:
-    """As the reference engine: what does not fit becomes the smallest int32 or int64."""
-    if target == np.uint64:
-        low, high = _as_int(xp, x, np.int64), _as_int(xp, x - x.dtype.type(2.0**63), np.int64)
-        return (low | (high & (low >> 63))).astype(target)
-    return _as_int(xp, x, np.int64 if target.itemsize == 8 or target == np.uint32 else np.int32).astype(target)
-
-
-def _as_int(xp: Any, x: Any, through: Any) -> Any:
-    least = np.iinfo(through).min
-    fits = (x >= float(least)) & (x < -float(least))
-    return xp.where(fits, xp.where(fits, x, 0).astype(through), through(least))
 
 
 def _bitcast(ctx: JaxContext, x: Any) -> Any:
@@ -348,8 +255,6 @@ def _to_bool(ctx: JaxContext, x: Any) -> Any:
 
 
 RULES: dict[str, Rule] = {
-    "BatchToSpace": with_known(blocks.RULES["BatchToSpace"], 1),
-    "BatchToSpaceND": with_known(blocks.RULES["BatchToSpaceND"], 1, 2),
     "Bitcast": _bitcast,
     "BroadcastArgs": with_known(plain.RULES["BroadcastArgs"], 0, 1),
     "BroadcastGradientArgs": with_known(plain.RULES["BroadcastGradientArgs"], 0, 1),
@@ -376,18 +281,16 @@ RULES: dict[str, Rule] = {
     "Reverse": _reverse,
     "ReverseSequence": _reverse_sequence,
     "ReverseV2": _reverse_v2,
-    "ResourceStridedSliceAssign": _strided_slice_update,
+    "ResourceStridedSliceAssign": slices.RULES["TensorStridedSliceUpdate"],
     "Roll": _roll,
     "Slice": _slice,
-    "SpaceToBatch": _space_to_batch,
-    "SpaceToBatchND": _space_to_batch_nd,
     "Split": with_known(plain.RULES["Split"], 0),
     "SplitV": with_known(plain.RULES["SplitV"], 1, 2),
     "StopGradient": _stopped,
-    "StridedSlice": _strided_slice,
-    "StridedSliceAssign": _strided_slice_update,
-    "StridedSliceGrad": _strided_slice_grad,
-    "TensorStridedSliceUpdate": _strided_slice_update,
+    "StridedSlice": gathered(_strided_slice, Masks),
+    "StridedSliceAssign": slices.RULES["TensorStridedSliceUpdate"],
+    "StridedSliceGrad": slices.RULES["StridedSliceGrad"],
+    "TensorStridedSliceUpdate": slices.RULES["TensorStridedSliceUpdate"],
     "Tile": _tile,
     "ToBool": _to_bool,
     "Transpose": with_known(plain.RULES["Transpose"], 1),

@@ -12,7 +12,7 @@ from ...base.dtypes import DType
 from ...base.errors import RunError
 from ...base.shapes import Shape, show
 from ..numpy.context import Rule
-from ..numpy.lists import MAX_ITEMS, TensorList, _fits, boxed, merged, resized
+from ..numpy.lists import MAX_ITEMS, TensorList, boxed, merged, must_fit, resized
 from ..numpy.lists import shape_of as shape_said
 from .context import JaxContext, check, is_known, known, number
 from .rows import Rows, as_rows, is_list, list_of
@@ -44,7 +44,7 @@ def _from_tensor(ctx: JaxContext, tensor: Any, element_shape: Any, *, element_dt
     if tensor.ndim == 0:
         raise RunError("a list is made of a tensor of at least one dimension, but a scalar came")
     shape = _shape(element_shape)
-    _fits(shape, tensor.shape[1:], "rows")
+    must_fit(shape, tensor.shape[1:], "rows")
     return Rows(element_dtype.base, shape, tensor, tensor.shape[0])
 
 
@@ -62,7 +62,7 @@ def _element_shape(ctx: JaxContext, handle: Any) -> Any:
 
 def _push_back(ctx: JaxContext, handle: Any, tensor: Any, *, element_dtype: DType) -> Any:
     held = _held(handle, element_dtype)
-    _fits(held.shape, () if is_list(tensor) else tensor.shape, "an element")  # a list of lists holds scalars
+    must_fit(held.shape, () if is_list(tensor) else tensor.shape, "an element")  # a list of lists holds scalars
     if isinstance(held, TensorList):
         if 0 <= held.limit <= len(held.items):
             raise RunError(f"the list is full: it may have {held.limit} elements")
@@ -149,7 +149,7 @@ def _set_item(
     resize_if_index_out_of_bounds: bool = False,
 ) -> Any:
     held = _held(handle, element_dtype)
-    _fits(held.shape, item.shape, "an element")
+    must_fit(held.shape, item.shape, "an element")
     if isinstance(held, TensorList) and is_known(index):
         place, items = number(index), held.items
         if resize_if_index_out_of_bounds and len(items) <= place < MAX_ITEMS:
@@ -207,7 +207,7 @@ def _scattered(
 ) -> Any:
     if tensor.ndim == 0 or indices.ndim != 1 or indices.shape[0] != tensor.shape[0]:
         raise RunError(f"rows of {show(tensor.shape)} cannot be put to indices of shape {show(indices.shape)}")
-    _fits(shape, tensor.shape[1:], "rows")
+    must_fit(shape, tensor.shape[1:], "rows")
     if is_known(indices):
         places = [int(i) for i in known(indices)]
         if places and not 0 <= min(places) <= max(places) < MAX_ITEMS:
@@ -256,7 +256,7 @@ def _split(ctx: JaxContext, tensor: Any, element_shape: Any, lengths: Any, *, el
     if (parts < 0).any() or int(parts.sum()) != tensor.shape[0]:
         raise RunError(f"the lengths {parts.tolist()[:10]} do not add up to the {tensor.shape[0]} rows")
     if shape is not None:
-        _fits(shape[1:], tensor.shape[1:], "rows")
+        must_fit(shape[1:], tensor.shape[1:], "rows")
     ends = np.cumsum(parts).tolist()
     items = tuple(tensor[end - int(n) : end] for end, n in zip(ends, parts, strict=True))
     return boxed(TensorList(element_dtype.base, shape, items))

@@ -10,6 +10,7 @@ from ..numpy import elementwise as plain_elementwise
 from ..numpy import matrices as plain_matrices
 from ..numpy import plumbing as plain_plumbing
 from ..numpy import products as plain_products
+from ..numpy import reductions as plain_reductions
 from ..numpy.context import Rule
 from . import (
     arrays,
@@ -57,7 +58,6 @@ SHARED: tuple[tuple[dict[str, Rule], str], ...] = (
         PlaceholderWithDefault PreventGradient Rank Shape ShapeN Size Snapshot Squeeze
         """,
     ),
-    (blocks.RULES, "DepthToSpace SpaceToDepth"),
     (plain_control.RULES, "Const NoOp Print"),
     (layouts.RULES, "Copy CopyHost"),
     (plain_plumbing.RULES, "ControlTrigger DeviceIndex"),
@@ -91,11 +91,13 @@ OWN = (
 )
 
 WHOLE: tuple[dict[str, Rule], ...] = (
+    blocks.RULES,
     colours.RULES,
     fake_quantisation.SHARED,
     image_grads.RESIZED,
     images.RULES,
     plain_matrices.RULES,
+    plain_reductions.SHARED,
     norm_grads.RULES,
     norms.RULES,
 )

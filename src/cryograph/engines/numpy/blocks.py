@@ -1,19 +1,18 @@
-"""Space, depth and batch turned into each other, block by block."""
+"""Space, depth and batch turned into each other, block by block, in any array namespace."""
 
 from __future__ import annotations
 
 from math import prod
+from typing import Any
 
 import numpy as np
 
 from ...base.errors import RunError
-from ...base.tensors import Array
-from .arrays import sizes_of
 from .context import Context, Rule
 from .slices import pairs_of
 
 
-def _blocks(x: Array, size: int, data_format: bytes, to_depth: bool) -> Array:
+def _blocks(x: Any, size: int, data_format: bytes, to_depth: bool) -> Any:
     if x.ndim != 4:
         raise RunError(f"{x.ndim} dimensions were given where 4 are taken")
     if data_format == b"NCHW":
@@ -32,26 +31,26 @@ def _blocks(x: Array, size: int, data_format: bytes, to_depth: bool) -> Array:
     return made.transpose(0, 3, 1, 2) if data_format == b"NCHW" else made
 
 
-def _space_to_depth(ctx: Context, x: Array, *, block_size: int, data_format: bytes = b"NHWC") -> Array:
+def _space_to_depth(ctx: Context, x: Any, *, block_size: int, data_format: bytes = b"NHWC") -> Any:
     return _blocks(x, block_size, data_format, True)
 
 
-def _depth_to_space(ctx: Context, x: Array, *, block_size: int, data_format: bytes = b"NHWC") -> Array:
+def _depth_to_space(ctx: Context, x: Any, *, block_size: int, data_format: bytes = b"NHWC") -> Any:
     return _blocks(x, block_size, data_format, False)
 
 
-def _block_of(x: Array, block_shape: Array, pairs: Array) -> tuple[tuple[int, ...], list[tuple[int, int]]]:
-    block = sizes_of(block_shape)
+def _block_of(ctx: Context, x: Any, block_shape: Any, pairs: Any) -> tuple[tuple[int, ...], list[tuple[int, int]]]:
+    block = ctx.sizes(block_shape)
     if any(b < 1 for b in block) or len(block) >= x.ndim:
         raise RunError(f"blocks of {list(block)} do not fit {x.ndim} dimensions")
-    return block, pairs_of(pairs, len(block))
+    return block, pairs_of(ctx.known(pairs), len(block))
 
 
-def _space_to_batch_nd(ctx: Context, x: Array, block_shape: Array, paddings: Array) -> Array:
+def _space_to_batch_nd(ctx: Context, x: Any, block_shape: Any, paddings: Any) -> Any:
     """(N * blocks, H / b, W / b, ...): the place inside of the block is the slowest index of the new batch."""
-    block, pairs = _block_of(x, block_shape, paddings)
+    block, pairs = _block_of(ctx, x, block_shape, paddings)
     m = len(block)
-    padded = np.pad(x, [(0, 0), *pairs, *[(0, 0)] * (x.ndim - 1 - m)])
+    padded = ctx.xp.pad(x, [(0, 0), *pairs, *[(0, 0)] * (x.ndim - 1 - m)])
     shape, rest = [padded.shape[0]], padded.shape[1 + m :]
     for size, b in zip(padded.shape[1 : 1 + m], block, strict=True):
         if size % b:
@@ -62,8 +61,8 @@ def _space_to_batch_nd(ctx: Context, x: Array, block_shape: Array, paddings: Arr
     return made.reshape(x.shape[0] * prod(block), *shape[1::2], *rest)
 
 
-def _batch_to_space_nd(ctx: Context, x: Array, block_shape: Array, crops: Array) -> Array:
-    block, pairs = _block_of(x, block_shape, crops)
+def _batch_to_space_nd(ctx: Context, x: Any, block_shape: Any, crops: Any) -> Any:
+    block, pairs = _block_of(ctx, x, block_shape, crops)
     m, rest = len(block), x.shape[1 + len(block) :]
     batch, odd = divmod(x.shape[0], prod(block))
     if odd:
@@ -79,11 +78,11 @@ def _batch_to_space_nd(ctx: Context, x: Array, block_shape: Array, crops: Array)
     return made[(slice(None), *(slice(a, size - b) for size, (a, b) in zip(sizes, pairs, strict=True)))]
 
 
-def _space_to_batch(ctx: Context, x: Array, paddings: Array, *, block_size: int) -> Array:
+def _space_to_batch(ctx: Context, x: Any, paddings: Any, *, block_size: int) -> Any:
     return _space_to_batch_nd(ctx, x, np.array([block_size] * 2), paddings)
 
 
-def _batch_to_space(ctx: Context, x: Array, crops: Array, *, block_size: int) -> Array:
+def _batch_to_space(ctx: Context, x: Any, crops: Any, *, block_size: int) -> Any:
     return _batch_to_space_nd(ctx, x, np.array([block_size] * 2), crops)
 
 

@@ -25,24 +25,24 @@ def _cast(ctx: Context, x: Array, *, Truncate: bool = False) -> Array:
     if x.dtype.kind == "c" and target.kind != "c":
         x = x.real
     if target.kind in "iu" and is_float:
-        return float_to_integer(wide(x), target)
+        return np.asarray(float_to_integer(np, wide(x), target))
     return x.astype(target)
 
 
-def float_to_integer(x: Array, target: np.dtype[Any]) -> Array:
+def float_to_integer(xp: Any, x: Any, target: np.dtype[Any]) -> Any:
     """As x86 converts one number at a time: NaN and what does not fit become the smallest int32 or int64, of which
     narrow kinds take the low bits; kinds without a sign go through int64. (Where a number does not fit, TensorFlow's
     own answer depends on how many stand beside it: whole vectors saturate for some kinds.)"""
     if target == np.uint64:
-        low, high = _as_int(x, np.int64), _as_int(x - x.dtype.type(2.0**63), np.int64)
-        return np.asarray(low | (high & (low >> 63))).astype(target)
-    return _as_int(x, np.int64 if target.itemsize == 8 or target == np.uint32 else np.int32).astype(target)
+        low, high = _as_int(xp, x, np.int64), _as_int(xp, x - x.dtype.type(2.0**63), np.int64)
+        return (low | (high & (low >> 63))).astype(target)
+    return _as_int(xp, x, np.int64 if target.itemsize == 8 or target == np.uint32 else np.int32).astype(target)
 
 
-def _as_int(x: Array, through: type[np.signedinteger[Any]]) -> Array:
-    least = float(np.iinfo(through).min)
-    fits = (x >= least) & (x < -least)
-    return np.where(fits, x, least).astype(through)
+def _as_int(xp: Any, x: Any, through: Any) -> Any:
+    least = np.iinfo(through).min
+    fits = (x >= float(least)) & (x < -float(least))
+    return xp.where(fits, xp.where(fits, x, 0).astype(through), through(least))
 
 
 def _truncated(x: Array, target: np.dtype[Any]) -> Array:

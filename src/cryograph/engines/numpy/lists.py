@@ -103,7 +103,8 @@ def merged(*shapes: Shape) -> Shape:
     return found
 
 
-def _fits(shape: Shape, size: tuple[int, ...], what: str) -> None:
+def must_fit(shape: Shape, size: tuple[int, ...], what: str) -> None:
+    """RunError for what a list of elements of a shape cannot hold."""
     try:
         merge(shape, size)
     except Contradiction as error:
@@ -163,7 +164,7 @@ def _from_tensor(ctx: Context, tensor: Array, element_shape: Array, *, element_d
     if tensor.ndim == 0:
         raise RunError("a list is made of a tensor of at least one dimension, but a scalar came")
     shape = shape_of(element_shape)
-    _fits(shape, tensor.shape[1:], "rows")
+    must_fit(shape, tensor.shape[1:], "rows")
     return boxed(TensorList(element_dtype.base, shape, rows(tensor)))
 
 
@@ -178,7 +179,7 @@ def _element_shape(ctx: Context, handle: Array) -> Array:
 
 def pushed(held: TensorList, tensor: Array) -> TensorList:
     """The list with one more element."""
-    _fits(held.shape, tensor.shape, "an element")
+    must_fit(held.shape, tensor.shape, "an element")
     if 0 <= held.limit <= len(held.items):
         raise RunError(f"the list is full: it may have {held.limit} elements")
     return replace(held, items=(*held.items, tensor))
@@ -240,7 +241,7 @@ def _set_item(
     resize_if_index_out_of_bounds: bool = False,
 ) -> Array:
     held, place = list_of(handle, element_dtype), _scalar(index, "index")
-    _fits(held.shape, item.shape, "an element")
+    must_fit(held.shape, item.shape, "an element")
     items = held.items
     if resize_if_index_out_of_bounds and len(items) <= place < MAX_ITEMS:
         items = resized(items, place + 1)
@@ -300,14 +301,14 @@ def _scatter(
     items = _scattered((None,) * max(count, 0), tensor, indices)
     if count not in (-1, len(items)):
         raise RunError(f"an index is out of range for {count} elements: {indices.tolist()[:10]}")
-    _fits(shape, tensor.shape[1:], "rows")
+    must_fit(shape, tensor.shape[1:], "rows")
     return boxed(TensorList(element_dtype.base, shape, items))
 
 
 def _scatter_into(ctx: Context, handle: Array, tensor: Array, indices: Array, *, element_dtype: DType) -> Array:
     held = list_of(handle, element_dtype)
     items = _scattered(held.items, tensor, indices)
-    _fits(held.shape, tensor.shape[1:], "rows")
+    must_fit(held.shape, tensor.shape[1:], "rows")
     return boxed(replace(held, items=items))
 
 
@@ -318,7 +319,7 @@ def _split(ctx: Context, tensor: Array, element_shape: Array, lengths: Array, *,
     if (lengths < 0).any() or int(lengths.sum()) != len(tensor):
         raise RunError(f"the lengths {lengths.tolist()[:10]} do not add up to the {len(tensor)} rows")
     if shape is not None:
-        _fits(shape[1:], tensor.shape[1:], "rows")
+        must_fit(shape[1:], tensor.shape[1:], "rows")
     parts = np.split(tensor, np.cumsum(lengths)[:-1]) if len(lengths) else []
     return boxed(TensorList(element_dtype.base, shape, tuple(parts)))
 

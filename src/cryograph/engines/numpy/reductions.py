@@ -15,6 +15,9 @@ from .casts import float_to_integer
 from .context import Context, Rule
 from .elementwise import given, wide
 
+Reduction = Callable[[Any, Any, tuple[int, ...], bool], Any]
+"""`reduction(xp, x, axes, keepdims)`."""
+
 ACCUMULATORS = {np.dtype(np.float32): np.dtype(np.float64), np.dtype(np.complex64): np.dtype(np.complex128)}
 """In what sums are added up, where it is not their own kind: the order of adding then does not matter."""
 
@@ -41,9 +44,11 @@ def axes(x: Array, indices: Array) -> tuple[int, ...]:
     return found
 
 
-def _reduce(function: Callable[..., Any]) -> Rule:
-    def rule(ctx: Context, x: Array, indices: Array, *, keep_dims: bool = False) -> Array:
-        return given(ctx, function(ctx.xp, wide(x), axes(x, indices), keep_dims))
+def reducing(function: Reduction) -> Rule:
+    """The rule of `function(xp, x, axes, keepdims)`."""
+
+    def rule(ctx: Context, x: Any, indices: Any, *, keep_dims: bool = False) -> Any:
+        return given(ctx, function(ctx.xp, wide(x), axes(x, ctx.known(indices)), keep_dims))
 
     return rule
 
@@ -57,20 +62,30 @@ def _prod(xp: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
     return xp.prod(x, axis=axis, keepdims=keepdims, dtype=x.dtype)
 
 
-def _mean(xp: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-    count = prod(x.shape[a] for a in axis)
-    added = xp.sum(x, axis=axis, keepdims=keepdims, dtype=ACCUMULATORS.get(x.dtype, x.dtype))
-    if count == 0:
-        return xp.full_like(added, np.nan) if x.dtype.kind == "f" else added
-    if x.dtype.kind not in "iu":
-        return added / added.dtype.type(count)
-    divisor = np.asarray(count).astype(x.dtype)
-    quotient = added // divisor  # towards zero
-    return quotient + ((quotient < 0) & (quotient * divisor != added))
+def _widely(xp: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+    return xp.sum(x, axis=axis, keepdims=keepdims, dtype=ACCUMULATORS.get(x.dtype, x.dtype))
 
 
-def _extreme(name: str, lowest: bool) -> Callable[..., Any]:
+def mean_by(added: Reduction) -> Reduction:
+    """The mean of what is added up so."""
+
     def apply(xp: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+        count, sums = prod(x.shape[a] for a in axis), added(xp, x, axis, keepdims)
+        if count == 0:
+            return xp.full_like(sums, np.nan) if x.dtype.kind == "f" else sums
+        if x.dtype.kind not in "iu":
+            return sums / sums.dtype.type(count)
+        divisor = np.asarray(count).astype(x.dtype)
+        quotient = sums // divisor  # towards zero
+        return quotient + ((quotient < 0) & (quotient * divisor != sums)).astype(quotient.dtype)
+
+    return apply
+
+
+def _extreme(name: str, lowest: bool) -> Reduction:
+    def apply(xp: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+        if prod(x.shape[a] for a in axis):
+            return getattr(xp, name)(x, axis=axis, keepdims=keepdims)
         if x.dtype.kind == "f":
             start: Any = -np.inf if lowest else np.inf
         else:
@@ -80,18 +95,23 @@ def _extreme(name: str, lowest: bool) -> Callable[..., Any]:
     return apply
 
 
-def _norm(xp: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
-    if x.dtype.kind in "iu":  # the sum of squares wraps before its root is taken
-        squares = xp.sum(x * x, axis=axis, keepdims=keepdims, dtype=x.dtype)
-        return float_to_integer(np.sqrt(squares.astype(np.float64)), x.dtype)
-    return xp.sqrt(total(xp, xp.square(xp.abs(x)), axis, keepdims))
+def norm_by(added: Reduction) -> Reduction:
+    """The root of the sum of squares that is added up so."""
+
+    def apply(xp: Any, x: Any, axis: tuple[int, ...], keepdims: bool) -> Any:
+        if x.dtype.kind in "iu":  # the sum of squares wraps before its root is taken
+            squares = xp.sum(x * x, axis=axis, keepdims=keepdims, dtype=x.dtype)
+            return float_to_integer(xp, xp.sqrt(squares.astype(np.float64)), x.dtype)
+        return xp.sqrt(added(xp, xp.square(xp.abs(x)), axis, keepdims))
+
+    return apply
 
 
 def _arg(name: str, worst: float) -> Rule:
     """The first place of the largest or smallest; NaN is neither."""
 
-    def rule(ctx: Context, x: Array, dimension: Array) -> Array:
-        at = axis_of(dimension, x.ndim)
+    def rule(ctx: Context, x: Any, dimension: Any) -> Any:
+        at = axis_of(ctx.known(dimension), x.ndim)
         if x.shape[at] == 0:
             raise RunError(f"the dimension {at} to look along is empty")
         values = wide(x)
@@ -102,7 +122,7 @@ def _arg(name: str, worst: float) -> Rule:
     return rule
 
 
-def _logic(name: str) -> Callable[..., Any]:
+def _logic(name: str) -> Reduction:
     return lambda xp, x, axis, keepdims: getattr(xp, name)(x, axis=axis, keepdims=keepdims)
 
 
@@ -130,18 +150,23 @@ def _cumulative(function: Any, start: Any) -> Rule:
     return rule
 
 
-RULES: dict[str, Rule] = {
-    "All": _reduce(_logic("all")),
-    "Any": _reduce(_logic("any")),
+SHARED: dict[str, Rule] = {
+    "All": reducing(_logic("all")),
+    "Any": reducing(_logic("any")),
     "ArgMax": _arg("argmax", -np.inf),
     "ArgMin": _arg("argmin", np.inf),
+    "Max": reducing(_extreme("max", True)),
+    "Min": reducing(_extreme("min", False)),
+    "Prod": reducing(_prod),
+}
+"""Rules that compute with any array namespace."""
+
+RULES: dict[str, Rule] = {
+    **SHARED,
     "Cumprod": _cumulative(np.multiply, 1),
     "Cumsum": _cumulative(np.add, 0),
     "CumulativeLogsumexp": _cumulative(np.logaddexp, -np.inf),
-    "EuclideanNorm": _reduce(_norm),
-    "Max": _reduce(_extreme("max", True)),
-    "Mean": _reduce(_mean),
-    "Min": _reduce(_extreme("min", False)),
-    "Prod": _reduce(_prod),
-    "Sum": _reduce(total),
+    "EuclideanNorm": reducing(norm_by(total)),
+    "Mean": reducing(mean_by(_widely)),
+    "Sum": reducing(total),
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -10,6 +10,7 @@ from ...base.errors import RunError
 from ...base.tensors import Array
 from .arrays import nothing, sizes_of
 from .context import Context, Rule
+from .forms import gathered
 
 
 def _slice(ctx: Context, x: Array, begin: Array, size: Array) -> Array:
@@ -25,12 +26,22 @@ def _slice(ctx: Context, x: Array, begin: Array, size: Array) -> Array:
     return x[tuple(box)]
 
 
+class Masks(NamedTuple):
+    """Their bits speak of positions in `begin`; where several speak of one, ellipsis comes before new axis, and that
+    before shrink."""
+
+    begin_mask: int = 0
+    end_mask: int = 0
+    ellipsis_mask: int = 0
+    new_axis_mask: int = 0
+    shrink_axis_mask: int = 0
+
+
 def strided_index(
-    shape: tuple[int, ...], begin: Array, end: Array, strides: Array, masks: tuple[int, int, int, int, int]
+    ctx: Context, shape: tuple[int, ...], begin: Any, end: Any, strides: Any, masks: Masks
 ) -> tuple[Any, ...]:
-    """The numpy index that StridedSlice means. Bits of the masks (begin, end, ellipsis, new axis, shrink) speak of
-    positions in `begin`; where several speak of one, ellipsis comes before new axis, and that before shrink."""
-    starts, stops, steps = sizes_of(begin), sizes_of(end), sizes_of(strides)
+    """The numpy index that StridedSlice means."""
+    starts, stops, steps = ctx.sizes(begin), ctx.sizes(end), ctx.sizes(strides)
     if not len(starts) == len(stops) == len(steps):
         raise RunError(f"{len(starts)} starts, {len(stops)} ends and {len(steps)} strides were given")
     open_start, open_stop, ellipsis, new_axis, shrink = masks
@@ -78,21 +89,8 @@ def _interval(start: int | None, stop: int | None, step: int, size: int) -> slic
     return slice(start, stop, step)
 
 
-def _strided_slice(
-    ctx: Context,
-    x: Array,
-    begin: Array,
-    end: Array,
-    strides: Array,
-    *,
-    begin_mask: int = 0,
-    end_mask: int = 0,
-    ellipsis_mask: int = 0,
-    new_axis_mask: int = 0,
-    shrink_axis_mask: int = 0,
-) -> Array:
-    masks = (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
-    found = x[strided_index(x.shape, begin, end, strides, masks)]
+def _strided_slice(ctx: Context, x: Array, begin: Array, end: Array, strides: Array, masks: Masks) -> Array:
+    found = x[strided_index(ctx, x.shape, begin, end, strides, masks)]
     return found if isinstance(found, np.ndarray) else _scalar(found, x.dtype)
 
 
@@ -102,50 +100,22 @@ def _scalar(value: Any, dtype: np.dtype[Any]) -> Array:
     return made
 
 
-def _put(target: Array, index: tuple[Any, ...], value: Array) -> Array:
-    if target[index].shape != value.shape:
-        raise RunError(f"a value of the shape {list(value.shape)} does not fill {list(target[index].shape)}")
-    target[index] = value
-    return target
+def _put(ctx: Context, target: Any, index: tuple[Any, ...], value: Any) -> Any:
+    room = np.broadcast_to(np.zeros((), bool), target.shape)[index].shape
+    if room != value.shape:
+        raise RunError(f"a value of the shape {list(value.shape)} does not fill {list(room)}")
+    return ctx.written(target, index, value)
 
 
-def _strided_slice_grad(
-    ctx: Context,
-    shape: Array,
-    begin: Array,
-    end: Array,
-    strides: Array,
-    dy: Array,
-    *,
-    begin_mask: int = 0,
-    end_mask: int = 0,
-    ellipsis_mask: int = 0,
-    new_axis_mask: int = 0,
-    shrink_axis_mask: int = 0,
-) -> Array:
+def _strided_slice_grad(ctx: Context, shape: Any, begin: Any, end: Any, strides: Any, dy: Any, masks: Masks) -> Any:
     """Zeros of the shape, with `dy` where the slice took from."""
-    sizes = sizes_of(shape)
-    masks = (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
-    out = np.full(sizes, nothing(dy.dtype), dy.dtype)
-    return _put(out, strided_index(sizes, begin, end, strides, masks), dy)
+    sizes = ctx.sizes(shape)
+    out = ctx.xp.full(sizes, nothing(dy.dtype), dy.dtype)
+    return _put(ctx, out, strided_index(ctx, sizes, begin, end, strides, masks), dy)
 
 
-def _strided_slice_update(
-    ctx: Context,
-    x: Array,
-    begin: Array,
-    end: Array,
-    strides: Array,
-    value: Array,
-    *,
-    begin_mask: int = 0,
-    end_mask: int = 0,
-    ellipsis_mask: int = 0,
-    new_axis_mask: int = 0,
-    shrink_axis_mask: int = 0,
-) -> Array:
-    masks = (begin_mask, end_mask, ellipsis_mask, new_axis_mask, shrink_axis_mask)
-    return _put(x.copy(), strided_index(x.shape, begin, end, strides, masks), value)
+def _strided_slice_update(ctx: Context, x: Any, begin: Any, end: Any, strides: Any, value: Any, masks: Masks) -> Any:
+    return _put(ctx, x.copy(), strided_index(ctx, x.shape, begin, end, strides, masks), value)
 
 
 def pairs_of(paddings: Array, rank: int) -> list[tuple[int, int]]:
@@ -200,7 +170,7 @@ RULES: dict[str, Rule] = {
     "Pad": _pad,
     "PadV2": _pad,
     "Slice": _slice,
-    "StridedSlice": _strided_slice,
-    "StridedSliceGrad": _strided_slice_grad,
-    "TensorStridedSliceUpdate": _strided_slice_update,
+    "StridedSlice": gathered(_strided_slice, Masks),
+    "StridedSliceGrad": gathered(_strided_slice_grad, Masks),
+    "TensorStridedSliceUpdate": gathered(_strided_slice_update, Masks),
 }
