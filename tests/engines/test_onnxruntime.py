@@ -20,7 +20,7 @@ from cryograph.engines.onnxruntime import kernels, lowerings
 from cryograph.engines.onnxruntime.complexes import FORMULAS
 from cryograph.engines.onnxruntime.engine import OnnxRuntime, lowered
 from cryograph.engines.onnxruntime.left_out import LEFT_OUT
-from cryograph.engines.onnxruntime.lower import NO_MEANING, Lowering
+from cryograph.engines.onnxruntime.lower import NO_MEANING, Lowering, keyword_only
 from cryograph.engines.onnxruntime.lowerings import FAMILIES, LOWERINGS, family
 from cryograph.engines.onnxruntime.pairing import MOVED, WHOLE
 from cryograph.engines.onnxruntime.session import Session, shared
@@ -223,7 +223,7 @@ def test_a_lowering_takes_what_its_op_declares(op: str) -> None:
     known = signature(op)
     assert known is not None
     code = LOWERINGS[op].__code__
-    named = set(code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])
+    named = keyword_only(LOWERINGS[op])
     # Rules that serve several ages of an op, or all its numbers of dimensions, name what only some of these have.
     kin = {name for name, rule in LOWERINGS.items() if rule.__code__ is code}
     declared = {name for each in kin for name in (signature(each) or known).attrs}

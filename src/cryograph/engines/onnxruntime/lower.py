@@ -144,7 +144,7 @@ class Lowering:
         is_complex = any(dtype in PARTS for dtype in (*kinds, *(x.dtype for x in inputs)))
         if is_complex:
             rule = pairing.rule_for(step.op, rule)
-        attrs = widening.attrs(named_attrs(step, _keyword_only(rule)), wider)
+        attrs = widening.attrs(named_attrs(step, keyword_only(rule)), wider)
         if is_complex:
             lowered = pairing.lower(builder, step, rule, inputs, attrs)
         else:
@@ -253,7 +253,11 @@ def _is_type(value: Any) -> bool:
 
 
 @cache
-def _keyword_only(rule: Any) -> frozenset[str]:
+def keyword_only(rule: Any) -> frozenset[str]:
+    """The attributes that a lowering takes: of one made for several ops, those that it says it does."""
+    said = getattr(rule, "__signature__", None)
+    if said is not None:
+        return frozenset(name for name, each in said.parameters.items() if each.kind is each.KEYWORD_ONLY)
     code = rule.__code__
     return frozenset(code.co_varnames[code.co_argcount : code.co_argcount + code.co_kwonlyargcount])
 
