@@ -212,6 +212,28 @@ def failing(where: str) -> cg.Model:
             node("y", "StatelessIf", "large", "numbers", "i", **types, **branches),
             *parts,
         ]
+    elif where == "condition":
+        arguments = {"turn": INT32, "sum": FLOAT32, **same}
+        more = [node("next", "AddV2", "turn", "one:output:0", T=INT32)]
+        results = {"a": ("next:z:0", INT32), "b": ("sum", FLOAT32), "c": ("table", FLOAT32), "d": ("i", INT32)}
+        small = [
+            zero,
+            ints("three", 3),
+            node("on", "AddV2", "i", "turn", T=INT32),
+            node("look", "GatherV2", "table", "on:z:0", "zero:output:0", Taxis=INT32, Tindices=INT32, Tparams=FLOAT32),
+            node("few", "Less", "turn", "three:output:0", T=INT32),
+            node("some", "GreaterEqual", "look:output:0", "sum", T=FLOAT32),
+            node("both", "LogicalAnd", "few:z:0", "some:z:0"),
+        ]
+        steps = [
+            function("body", arguments, results, [ints("one", 1), *more]),
+            function("cond", arguments, {"go": ("both:z:0", BOOL)}, small),
+            ints("zero", 0),
+            const("nothing", np.float32(0)),
+            node("loop", "StatelessWhile", "zero", "nothing", "numbers", "i",
+                 T=list(arguments.values()), cond=FuncRef("cond"), body=FuncRef("body")),
+            node("y", "Identity", "loop:0", T=INT32),
+        ]  # fmt: skip
     else:
         arguments = {"turn": INT32, "sum": FLOAT32, "count": INT32, **same}
         more = [
@@ -260,14 +282,16 @@ def failing(where: str) -> cg.Model:
         ("branch", r"^node 'y' \(StatelessIf\): node 'y/look' \(GatherV2\): an index"),
         ("known turns", r"^node 'loop' \(StatelessWhile\): node 'loop/look' \(GatherV2\): an index"),
         ("unknown turns", r"^node 'loop' \(StatelessWhile\): node 'loop/look' \(GatherV2\): an index"),
+        ("condition", r"^node 'loop' \(StatelessWhile\): node 'loop/look' \(GatherV2\): an index"),
     ],
 )
 def test_a_run_that_fails_writes_nothing(where: str, said: str) -> None:
     with failing(where).session(engine="jax") as s:
         more = {"count": 3} if where == "unknown turns" else {}
         for turn in (1, 2):
-            assert s.run(["y", "add"], {"i": 7, **more})[0] == (21 if "turns" in where else 7)
-            for wrong in (10, 1000):
+            expected = {"plain": 7, "branch": 7, "condition": 3}.get(where, 21)
+            assert s.run(["y", "add"], {"i": 6 if where == "condition" else 7, **more})[0] == expected
+            for wrong in (10, 1000, *([7, 9] if where == "condition" else [])):
                 with pytest.raises(RunError, match=said):
                     s.run(["y", "add"], {"i": wrong, **more})
             assert s.value("v") == turn

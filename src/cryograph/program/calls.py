@@ -152,7 +152,8 @@ class Caller:
         if found is None:
             raise UnsupportedError(
                 f"{op} is the gradient of the function {ref.name!r}, for which the library names none: TensorFlow"
-                " derives it when the graph runs. Take outputs that do not need gradients."
+                " derives it when the graph runs. Take outputs that do not need gradients, and derive them with"
+                " model.grad(loss, wrt)."
             )
         return FuncRef(found, ref.attrs)
 

@@ -171,14 +171,19 @@ def _until(ctx: JaxContext, inputs: Sequence[Any]) -> tuple[Any, ...]:
     """A loop that goes on while the program finds that it does."""
     held = _Carried(ctx, inputs, None)
 
-    def go_on(carried: tuple[Any, Sequence[Any]]) -> Any:
-        code, values = carried
-        (found,), _ = apart(lambda: ctx.run_body("cond", held.values(values)))  # what fails there is not told
-        return ctx.xp.asarray(truth(found)) & (code == 0)
+    def looked(code: Any, values: Sequence[Any]) -> tuple[Any, Any, Sequence[Any]]:
+        """Whether another turn follows. It is found out at the end of a turn, as a loop's own condition tells nothing
+        of what fails in it."""
+        (found,), later = apart(lambda: ctx.run_body("cond", held.values(values)))
+        code = ctx.xp.where(code == 0, later, code)
+        return code, ctx.xp.asarray(truth(found)) & (code == 0), values
 
-    start = (np.int32(0), held.start())
-    must_agree(ctx, start, ctx.jax.eval_shape(held.turn, start))
-    code, last = ctx.lax.while_loop(go_on, held.turn, start)
+    def turn(carried: tuple[Any, Any, Sequence[Any]]) -> tuple[Any, Any, Sequence[Any]]:
+        return looked(*held.turn((carried[0], carried[2])))
+
+    start = looked(np.int32(0), held.start())
+    must_agree(ctx, start, ctx.jax.eval_shape(turn, start))
+    code, _, last = ctx.lax.while_loop(lambda carried: carried[1], turn, start)
     join(code)
     return held.end(last)
 
