@@ -19,11 +19,11 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..base.dtypes import BOOL, FLOAT32
+from ..base.dtypes import BOOL, FLOAT32, DType
 from ..base.errors import Error, UnsupportedError
 from ..base.tensors import Tensor
 from ..ops.signatures import output_types
-from .draft import Draft, Op, index_of, key_of
+from .draft import BRANCHES, LOOPS, Draft, Op, index_of, key_of
 from .effects import has_effect
 from .fold import is_pure
 from .guards import NEVER, Guards, Literal, show
@@ -273,7 +273,7 @@ class _Structuring:
         if value not in earlier.given:
             op = self._draft.ops[key_of(value)]
             for outcome, branch in earlier.branches.items():
-                branch.results.append(value if outcome == side else _nothing(branch, op, index_of(value)))
+                branch.results.append(value if outcome == side else _nothing(branch, op, _dtype(self._draft, value)))
             earlier.given[value] = f"{earlier.key}:{len(earlier.merges) + len(earlier.given)}"
         return earlier.given[value]
 
@@ -302,12 +302,25 @@ class _Structuring:
         return [key for key in found if key in self._draft.ops]
 
 
-def _nothing(branch: Draft, op: Op, index: int) -> str:
+def _dtype(draft: Draft, value: str) -> DType:
+    """The dtype of a value: a loop gives what went in, a conditional what its branches give; float32 where none says."""
+    while (op := draft.maker(value)) is not None:
+        index = index_of(value)
+        if op.op in LOOPS:
+            value = op.inputs[index]
+        elif op.op in BRANCHES:
+            draft = next(iter(op.bodies.values()))
+            value = draft.results[index]
+        else:
+            try:
+                return output_types(op.op, op.attrs)[index].base
+            except (Error, IndexError):
+                break
+    return FLOAT32
+
+
+def _nothing(branch: Draft, op: Op, dtype: DType) -> str:
     """A value in the branch where an op does not run; nobody reads it."""
-    try:
-        dtype = output_types(op.op, op.attrs)[index].base
-    except (Error, IndexError):
-        dtype = FLOAT32
     if dtype.numpy is None:
         raise UnsupportedError(f"{op} gives a {dtype} from one conditional to another; that cannot be run.")
     key = branch.unique(f"{op.key}/not_run")

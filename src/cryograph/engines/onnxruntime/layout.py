@@ -368,9 +368,13 @@ def _gather(s: Sinking, node: OnnxNode) -> bool:
 
 
 def _resize(s: Sinking, node: OnnxNode) -> bool:
-    """Scales or sizes, one a dimension, go into the source's order."""
+    """Scales or sizes, one a dimension, go into the source's order. What lies between pixels the runtime works out for
+    rows and columns that stand beside each other, in the middle or at the end."""
     view = _first(s, node)
     if view is None:
+        return False
+    between = node.attrs.get("mode", "nearest") != "nearest"
+    if between and (len(view.perm) != 4 or set(view.perm[2:]) not in ({1, 2}, {2, 3})):
         return False
     back = np.asarray(inverse(view.perm))
     inputs = [view.source, *node.inputs[1:]]
