@@ -276,3 +276,15 @@ def test_inverse_and_sweep() -> None:
     sketch.op("Neg", sketch.op("Abs", "x"))
     assert ops(sweep(sketch.graph({kept: (FLOAT32, 4)}))) == ["Relu"]
     assert ops(sink_transposes(sketch.graph({kept: (FLOAT32, 4)}))) == ["Relu", "Abs", "Neg"]
+
+
+@pytest.mark.parametrize("perm", [[1, 2, 3, 0], [0, 2, 1, 3], [0, 3, 1, 2], [0, 3, 2, 1]])
+def test_pictures_are_scaled_where_their_rows_and_columns_are_neighbours(perm: list[int]) -> None:
+    sketch = Sketch({"x": (FLOAT32, SHAPE)})
+    turned = sketch.op("Transpose", "x", perm=perm)
+    sizes = [SHAPE[axis] for axis in perm]
+    target = sketch.const([*sizes[:2], 2 * sizes[2], sizes[3]], np.int64)
+    scaled = sketch.op("Resize", turned, "", "", target, mode="linear", coordinate_transformation_mode="half_pixel")
+    better = same_answers(sketch.graph({scaled: (FLOAT32, 4)}), picture())
+    is_moved = better.nodes[0].op == "Resize"
+    assert is_moved == (set(perm[2:]) in ({1, 2}, {2, 3}))

@@ -6,7 +6,8 @@ as an input. Conditionals inside move into the branches as they are, and are str
 
 1. Merges of one predicate of which one needs the other become several Ifs, in order of their stages (how many Merges
    lie before).
-2. What such an If needs of a branch of an earlier one (gradients do) is given out by that one.
+2. What such an If needs of a branch of an earlier one (gradients do) is given out by that one; what runs there under
+   further conditions comes through Merges, whose other side nobody reads.
 3. An op with an effect that runs under a condition, and that no Merge needs, becomes an If without results.
 4. An output that only sometimes runs has no value else: it is refused, as TensorFlow fails to fetch it.
 5. In a turn of a loop all results are there, or the loop would not go on: what they hang on is taken for granted. The
@@ -15,6 +16,7 @@ as an input. Conditionals inside move into the branches as they are, and are str
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -26,7 +28,7 @@ from ..ops.signatures import output_types
 from .draft import BRANCHES, LOOPS, Draft, Op, index_of, key_of
 from .effects import has_effect
 from .fold import is_pure
-from .guards import NEVER, Guards, Literal, show
+from .guards import NEVER, Guard, Guards, Literal, show
 from .known import Known
 from .loops import MERGES, SWITCHES
 
@@ -127,13 +129,11 @@ class _Structuring:
 
     def _outermost(self, op: Op) -> Literal:
         """The literal of an op's guard whose predicate is there first."""
+        return min(self._guards.of(op.key), key=lambda literal: self._place(literal[0]))
+
+    def _place(self, predicate: str) -> tuple[int, int, str]:
         guards = self._guards
-
-        def place(literal: Literal) -> tuple[int, int, str]:
-            predicate = literal[0]
-            return len(guards.of_value(predicate)), guards.stages.get(key_of(predicate), 0), predicate
-
-        return min(guards.of(op.key), key=place)
+        return len(guards.of_value(predicate)), guards.stages.get(key_of(predicate), 0), predicate
 
     def _require_always(self, value: str) -> None:
         guard = self._guards.of_value(value)
@@ -167,7 +167,10 @@ class _Structuring:
                 self._note_owner(op, conditional, outcome)
                 copy = Op(op.key, op.name, op.op, [], [], op.attrs, op.count, op.bodies)
                 branch.ops[key] = copy
-                copy.inputs = [self._take(conditional, outcome, value, waiting) for value in op.inputs]
+                inputs = op.inputs
+                if op.op in SWITCHES:  # a predicate has one name in a branch
+                    inputs = [inputs[0], self._guards.root(inputs[1])]
+                copy.inputs = [self._take(conditional, outcome, value, waiting) for value in inputs]
                 for control in op.controls:
                     self._wait(conditional, outcome, control, copy, waiting)
             branch.results = results
@@ -222,11 +225,14 @@ class _Structuring:
         owner = self._owner.get(op.key)
         if owner is not None and owner != (conditional, outcome):
             earlier, side = owner
-            if side == outcome and earlier.predicate == conditional.predicate and guard == frozenset({literal}):
-                conditional.captured[self._given(earlier, side, value)] = None
-                return self._given(earlier, side, value)
+            under = frozenset({(earlier.predicate, side)})
+            if under == guard and under == frozenset({literal}):
+                return self._captured(conditional, self._given(earlier, side, value, ()))
             if not is_pure(op.op):
-                raise UnsupportedError(f"{op} runs in two conditionals of its predicates; that cannot be run.")
+                if not under < guard:
+                    raise UnsupportedError(f"{op} runs in two conditionals of its predicates; that cannot be run.")
+                further = self._inwards(guard - under)
+                return self._kept(conditional, outcome, self._given(earlier, side, value, further), further, waiting)
         waiting.append(op.key)
         return value
 
@@ -268,14 +274,52 @@ class _Structuring:
 
     # Case 2
 
-    def _given(self, earlier: _Conditional, side: bool, value: str) -> str:
-        """What an earlier If gives for a value of one of its branches; the other gives something of that dtype."""
+    def _captured(self, conditional: _Conditional, value: str) -> str:
+        conditional.captured[value] = None
+        return value
+
+    def _kept(
+        self, conditional: _Conditional, outcome: bool, given: str, further: Sequence[Literal], waiting: list[str]
+    ) -> str:
+        """What an earlier If gives, in a branch: there under the same conditions as where it was made."""
+        branch = conditional.branches[outcome]
+        literal = (conditional.predicate, outcome)
+        value = self._captured(conditional, given)
+        for predicate, needed in further:
+            if (predicate, needed) == literal:
+                continue
+            key = f"{given}/{predicate}/{needed}".replace(":", "/")
+            asked = self._take(conditional, outcome, predicate, waiting)
+            branch.ops.setdefault(key, Op(key, key_of(given), "Switch", [value, asked], [], {}, 2))
+            value = f"{key}:{int(needed)}"
+        return value
+
+    def _inwards(self, guard: Guard) -> list[Literal]:
+        """The conditions of a guard, the one that is there first in front."""
+        return sorted(guard, key=lambda literal: self._place(literal[0]))
+
+    def _given(self, earlier: _Conditional, side: bool, value: str, further: Sequence[Literal]) -> str:
+        """What an earlier If gives for a value of one of its branches, that runs there under `further` conditions; the
+        other gives something of that dtype."""
         if value not in earlier.given:
-            op = self._draft.ops[key_of(value)]
+            op, dtype = self._draft.ops[key_of(value)], _dtype(self._draft, value)
+            inside = earlier.branches[side]
+            asked = [(self._called(inside, op, predicate), outcome) for predicate, outcome in further]
+            merged = value
+            while asked:
+                merged = _or_nothing(inside, op, merged, dtype, asked)
+                asked.pop()
             for outcome, branch in earlier.branches.items():
-                branch.results.append(value if outcome == side else _nothing(branch, op, _dtype(self._draft, value)))
+                branch.results.append(merged if outcome == side else _nothing(branch, op, dtype))
             earlier.given[value] = f"{earlier.key}:{len(earlier.merges) + len(earlier.given)}"
         return earlier.given[value]
+
+    def _called(self, branch: Draft, op: Op, predicate: str) -> str:
+        """What a predicate is called in a branch, of which some Switch there asks it."""
+        for key, inner in branch.ops.items():
+            if inner.op in SWITCHES and self._guards.root(self._draft.ops[key].inputs[1]) == predicate:
+                return inner.inputs[1]
+        raise UnsupportedError(f"{op} runs in two conditionals of its predicates; that cannot be run.")
 
     def _add(self, conditional: _Conditional) -> None:
         """Puts the finished If into the draft."""
@@ -303,7 +347,7 @@ class _Structuring:
 
 
 def _dtype(draft: Draft, value: str) -> DType:
-    """The dtype of a value: a loop gives what went in, a conditional what its branches give; float32 where none says."""
+    """The dtype of a value: a loop gives what went in, a conditional what a branch gives; else float32."""
     while (op := draft.maker(value)) is not None:
         index = index_of(value)
         if op.op in LOOPS:
@@ -317,6 +361,19 @@ def _dtype(draft: Draft, value: str) -> DType:
             except (Error, IndexError):
                 break
     return FLOAT32
+
+
+def _or_nothing(branch: Draft, op: Op, value: str, dtype: DType, asked: Sequence[Literal]) -> str:
+    """A Merge of a value that is there under conditions, and of nothing where only the last of them does not hold."""
+    attrs = {"T": dtype}
+    other = _nothing(branch, op, dtype)
+    for number, (predicate, outcome) in enumerate(asked, 1):
+        switch = branch.unique(f"{op.key}/or_nothing")
+        branch.add(Op(switch, op.name, "Switch", [other, predicate], [], attrs, 2))
+        other = f"{switch}:{int(outcome if number < len(asked) else not outcome)}"
+    merge = branch.unique(f"{op.key}/given")
+    branch.add(Op(merge, op.name, "Merge", [other, value], [], attrs, 2))
+    return f"{merge}:0"
 
 
 def _nothing(branch: Draft, op: Op, dtype: DType) -> str:
