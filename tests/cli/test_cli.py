@@ -18,6 +18,7 @@ import cryograph as cg
 from cryograph.base import files
 from cryograph.cli.demo import read_pictures
 from cryograph.cli.main import call
+from cryograph.cli.show import counting
 
 DEMO = Path(cg.__file__).parent / "data" / "demo"
 
@@ -367,6 +368,31 @@ def test_every_verb_explains_itself(verb: str, capsys: pytest.CaptureFixture[str
     text = said(capsys, verb, "--help")
     assert text.startswith("Usage: ")
     assert len(text.splitlines()) > 5
+
+
+def test_bars_follow_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    seen: list[str] = []
+
+    class Bar:
+        def __init__(self, total: int, desc: str, **_: object) -> None:
+            self.name, self.n = desc, 0
+            seen.append(f"{desc} opened")
+
+        def update(self, count: int) -> None:
+            self.n += count
+
+        def close(self) -> None:
+            if f"{self.name} closed at {self.n}" not in seen:
+                seen.append(f"{self.name} closed at {self.n}")
+
+    monkeypatch.setattr("tqdm.tqdm", Bar)
+    with counting() as count:
+        for what, now, total in (("train", 1, 2), ("train", 1, 2), ("epochs", 1, 9), ("test", 1, 3)):
+            count(what, now, total)
+    assert seen == [
+        *("train opened", "train closed at 2", "epochs opened", "epochs closed at 1"),
+        *("test opened", "test closed at 1"),
+    ]
 
 
 def test_bench_measures_what_is_installed(frozen: Path, capsys: pytest.CaptureFixture[str]) -> None:
