@@ -129,13 +129,6 @@ def _clip(ctx: JaxContext, t: Any, low: Any, high: Any) -> Any:
     return given(ctx, ctx.xp.where(raised > most, most, raised))
 
 
-def _sign(xp: Any, x: Any) -> Any:
-    if x.dtype.kind == "c":
-        size = xp.abs(x)
-        return xp.where(size == 0, 0, x / xp.where(size == 0, 1, size))
-    return xp.sign(x)
-
-
 def _size(xp: Any, x: Any) -> Any:
     """What has an infinite part is infinite, even beside no number."""
     endless = xp.isinf(x.real) | xp.isinf(x.imag)
@@ -153,48 +146,8 @@ def _add_n(ctx: JaxContext, *inputs: Any) -> Any:
     return given(ctx, total)
 
 
-def _equality(function: str, unequal: bool) -> Rule:
-    def rule(ctx: JaxContext, x: Any, y: Any, *, incompatible_shape_error: bool = True) -> Any:
-        if not incompatible_shape_error:
-            try:
-                np.broadcast_shapes(x.shape, y.shape)
-            except ValueError:
-                return np.array(unequal)
-        return getattr(ctx.xp, function)(x, y)
-
-    return rule
-
-
-def _approximate_equal(ctx: JaxContext, x: Any, y: Any, *, tolerance: float = 1e-5) -> Any:
-    a, b = wide(x), wide(y)
-    limit = np.asarray(tolerance, a.dtype)
-    return a - b < limit if a.dtype.kind == "u" else ctx.xp.abs(a - b) < limit
-
-
-def _shift(function: str) -> Function:
-    def apply(xp: Any, x: Any, y: Any) -> Any:
-        return getattr(xp, function)(x, xp.clip(y, 0, x.dtype.itemsize * 8 - 1).astype(x.dtype))
-
-    return apply
-
-
 def _popcount(ctx: JaxContext, x: Any) -> Any:
     return ctx.lax.population_count(x).astype(np.uint8)
-
-
-def _select(ctx: JaxContext, condition: Any, x: Any, y: Any) -> Any:
-    """A vector condition chooses rows, a single one everything; nothing else is broadcast."""
-    if x.shape != y.shape:
-        raise RunError(f"the shapes {list(x.shape)} and {list(y.shape)} of the two choices differ")
-    if condition.shape != x.shape and condition.ndim:
-        if condition.ndim != 1 or condition.shape != x.shape[:1]:
-            raise RunError(f"a condition of the shape {list(condition.shape)} cannot choose from {list(x.shape)}")
-        condition = condition.reshape(-1, *(1,) * (x.ndim - 1))
-    return ctx.xp.where(condition, x, y)
-
-
-def _select_v2(ctx: JaxContext, condition: Any, x: Any, y: Any) -> Any:
-    return ctx.xp.where(condition, x, y)
 
 
 def _relu(xp: Any, x: Any) -> Any:
@@ -225,14 +178,12 @@ RULES: dict[str, Rule] = {
     "AccumulateNV2": _add_n,
     "Add": binary("add"),
     "AddN": _add_n,
-    "ApproximateEqual": _approximate_equal,
     "CheckNumerics": _check_numerics,
     "CheckNumericsV2": _check_numerics,
     "ClipByValue": _clip,
     "ComplexAbs": unary(_size),
     "Digamma": special("digamma"),
     "Div": binary(_divide),
-    "Equal": _equality("equal", False),
     "Erf": special("erf"),
     "Erfc": special("erfc"),
     "Erfinv": special("erfinv"),
@@ -240,23 +191,17 @@ RULES: dict[str, Rule] = {
     "FloorMod": binary(_floor_mod),
     "Igamma": _incomplete("gammainc"),
     "Igammac": _incomplete("gammaincc"),
-    "LeftShift": binary(_shift("left_shift")),
     "Lgamma": _lgamma,
     "Maximum": binary(_larger),
     "Minimum": binary(_smaller),
     "Mod": binary(_mod),
     "Ndtri": special("ndtri"),
     "NextAfter": _next_after,
-    "NotEqual": _equality("not_equal", True),
     "Polygamma": _polygamma,
     "PopulationCount": _popcount,
     "Pow": binary(_pow),
     "Relu": unary(_relu),
     "Relu6": unary(_relu6),
-    "RightShift": binary(_shift("right_shift")),
-    "Select": _select,
-    "SelectV2": _select_v2,
-    "Sign": unary(_sign),
     "TruncateDiv": binary(_truncated),
     "TruncateMod": binary(_mod),
     "Xdivy": binary(_zero_where_x(lambda xp, x, y: x / y)),

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from ...base.errors import RunError
 from ..numpy.context import Rule
 from ..numpy.elementwise import given, wide
+from ..numpy.patches import dilated, patches
 from ..numpy.pool_forms import Pools, least
-from ..numpy.windows import Windows, place, plan, spatial
+from ..numpy.windows import Windows, place
 from .context import JaxContext
 
 MOST_ELEMENTS = 64
@@ -101,28 +101,9 @@ def _laid(ctx: JaxContext, x: Any, windows: Windows) -> Any:
     return ctx.xp.stack([held[place(windows, at)] for at in np.ndindex(*windows.sizes)], -2)
 
 
-def _image_patches(
-    ctx: JaxContext, images: Any, *, ksizes: list[int], strides: list[int], rates: list[int], padding: bytes
-) -> Any:
-    rank = images.ndim - 2
-    sizes_, steps, gaps = (spatial(values, b"NHWC", rank) for values in (ksizes, strides, rates))
-    windows = plan(images.shape[1:-1], sizes_, steps, padding, gaps)
-    shape = (images.shape[0], *windows.out, prod(windows.sizes) * images.shape[-1])
-    if not prod(shape):
-        return ctx.xp.zeros(shape, images.dtype)
-    return _laid(ctx, images, windows).reshape(shape)
-
-
-def _volume_patches(ctx: JaxContext, x: Any, *, ksizes: list[int], strides: list[int], padding: bytes) -> Any:
-    return _image_patches(ctx, x, ksizes=ksizes, strides=strides, rates=[1] * x.ndim, padding=padding)
-
-
 def _dilation(ctx: JaxContext, x: Any, filters: Any, *, strides: list[int], rates: list[int], padding: bytes) -> Any:
     """The largest sum of a window and the filter (H, W, C)."""
-    if filters.ndim != 3 or x.ndim != 4 or filters.shape[-1] != x.shape[-1]:
-        raise RunError(f"filters of the shape {list(filters.shape)} do not fit {list(x.shape)}")
-    values, weights = wide(x), wide(filters)
-    windows = plan(x.shape[1:-1], filters.shape[:2], spatial(strides, b"NHWC", 2), padding, spatial(rates, b"NHWC", 2))
+    windows, values, weights = dilated(x, filters, strides, rates, padding), wide(x), wide(filters)
     smallest = np.asarray(least(values.dtype), values.dtype)
     made = ctx.xp.full((x.shape[0], *windows.out, x.shape[-1]), smallest, values.dtype)
     elements = zip(np.ndindex(*windows.sizes), POOLS.elements(ctx, windows, values), strict=True)
@@ -134,7 +115,6 @@ def _dilation(ctx: JaxContext, x: Any, filters: Any, *, strides: list[int], rate
 RULES: dict[str, Rule] = {
     **POOLS.rules(),
     **POOLS.gradients(),
+    **patches(_laid),
     "Dilation2D": _dilation,
-    "ExtractImagePatches": _image_patches,
-    "ExtractVolumePatches": _volume_patches,
 }

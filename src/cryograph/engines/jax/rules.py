@@ -38,10 +38,10 @@ SHARED: tuple[tuple[dict[str, Rule], str], ...] = (
     (
         plain_elementwise.RULES,
         """
-        Abs Acos Acosh AddV2 Angle Asin Asinh Atan Atan2 Atanh BitwiseAnd BitwiseOr BitwiseXor Ceil Complex
-        Conj Cos Cosh DivNoNan Exp Expm1 Floor Greater GreaterEqual Imag Inv Invert IsFinite IsInf
-        IsNan Less LessEqual Log Log1p LogicalAnd LogicalNot LogicalOr Mul MulNoNan Neg Real RealDiv Reciprocal
-        Rint Round Rsqrt Sin Sinh Sqrt Square SquaredDifference Sub Tan
+        Abs Acos Acosh AddV2 Angle ApproximateEqual Asin Asinh Atan Atan2 Atanh BitwiseAnd BitwiseOr BitwiseXor Ceil
+        Complex Conj Cos Cosh DivNoNan Equal Exp Expm1 Floor Greater GreaterEqual Imag Inv Invert IsFinite IsInf IsNan
+        LeftShift Less LessEqual Log Log1p LogicalAnd LogicalNot LogicalOr Mul MulNoNan Neg NotEqual Real RealDiv
+        Reciprocal RightShift Rint Round Rsqrt Select SelectV2 Sign Sin Sinh Sqrt Square SquaredDifference Sub Tan
         """,
     ),
     (

@@ -158,22 +158,22 @@ def _square_of_difference(xp: Any, x: Any, y: Any) -> Any:
 
 
 def _equality(function: str, unequal: bool) -> Rule:
-    def rule(ctx: Context, x: Array, y: Array, *, incompatible_shape_error: bool = True) -> Array:
+    def rule(ctx: Context, x: Any, y: Any, *, incompatible_shape_error: bool = True) -> Any:
         if not incompatible_shape_error:
             try:
                 np.broadcast_shapes(x.shape, y.shape)
             except ValueError:
                 return np.array(unequal)
-        return np.asarray(getattr(ctx.xp, function)(x, y), dtype=bool)
+        return given(ctx, getattr(ctx.xp, function)(x, y))
 
     return rule
 
 
-def _approximate_equal(ctx: Context, x: Array, y: Array, *, tolerance: float = 1e-5) -> Array:
+def _approximate_equal(ctx: Context, x: Any, y: Any, *, tolerance: float = 1e-5) -> Any:
     a, b = wide(x), wide(y)
-    if a.dtype.kind == "u":  # the difference of numbers without a sign wraps in TensorFlow as well
-        return np.asarray(a - b < np.asarray(tolerance, a.dtype))
-    return np.asarray(ctx.xp.abs(a - b) < np.asarray(tolerance, a.dtype))
+    limit = np.asarray(tolerance, a.dtype)
+    # The difference of numbers without a sign wraps in TensorFlow as well.
+    return given(ctx, a - b < limit if a.dtype.kind == "u" else ctx.xp.abs(a - b) < limit)
 
 
 def _shift(function: str) -> Function:
@@ -207,7 +207,7 @@ def _within(xp: Any, x: Any, low: Any, high: Any) -> Any:
     return xp.minimum(xp.maximum(x, low), high)
 
 
-def _select(ctx: Context, condition: Array, x: Array, y: Array) -> Array:
+def _select(ctx: Context, condition: Any, x: Any, y: Any) -> Any:
     """Select: a vector condition chooses rows, a single one everything; nothing else is broadcast."""
     if x.shape != y.shape:
         raise RunError(f"the shapes {list(x.shape)} and {list(y.shape)} of the two choices differ")
@@ -215,11 +215,11 @@ def _select(ctx: Context, condition: Array, x: Array, y: Array) -> Array:
         if condition.ndim != 1 or condition.shape != x.shape[:1]:
             raise RunError(f"a condition of the shape {list(condition.shape)} cannot choose from {list(x.shape)}")
         condition = condition.reshape(-1, *(1,) * (x.ndim - 1))
-    return np.asarray(ctx.xp.where(condition, x, y))
+    return ctx.xp.where(condition, x, y)
 
 
-def _select_v2(ctx: Context, condition: Array, x: Array, y: Array) -> Array:
-    return np.asarray(ctx.xp.where(condition, x, y))
+def _select_v2(ctx: Context, condition: Any, x: Any, y: Any) -> Any:
+    return ctx.xp.where(condition, x, y)
 
 
 RULES: dict[str, Rule] = {

@@ -18,8 +18,9 @@ from .context import Context, Rule
 from .crops import box_places
 from .elementwise import given, wide
 from .images import cubic_weights, moves, nearest_places, sources, spans, target_size, weighted
+from .patches import dilated
 from .reductions import finite_limits
-from .windows import padded, place, plan, spatial
+from .windows import padded, place
 
 F = np.float32
 
@@ -177,10 +178,7 @@ def _dilation_grad(for_filter: bool) -> Rule:
         rates: list[int],
         padding: bytes,
     ) -> Array:
-        if filters.ndim != 3 or x.ndim != 4 or filters.shape[-1] != x.shape[-1]:
-            raise RunError(f"filters of the shape {list(filters.shape)} do not fit {list(x.shape)}")
-        steps, gaps = spatial(strides, b"NHWC", 2), spatial(rates, b"NHWC", 2)
-        windows = plan(x.shape[1:-1], filters.shape[:2], steps, padding, gaps)
+        windows = dilated(x, filters, strides, rates, padding)
         out = (len(x), *windows.out, x.shape[-1])
         if gradient.shape != out:
             raise RunError(f"a gradient of {list(gradient.shape)} was given where the dilation gives {list(out)}")
@@ -198,7 +196,9 @@ def _dilation_grad(for_filter: bool) -> Rule:
             made = [np.where(chosen == n, back, 0).sum((0, 1, 2)) for n in range(filters.shape[0] * filters.shape[1])]
             return given(ctx, np.array(made).reshape(filters.shape))
         offsets = np.array(list(np.ndindex(*windows.sizes))) * windows.dilations
-        starts = np.ix_(*(np.arange(n) * s - a for n, s, (a, _) in zip(windows.out, steps, windows.pairs, strict=True)))
+        starts = np.ix_(
+            *(np.arange(n) * s - a for n, s, (a, _) in zip(windows.out, windows.strides, windows.pairs, strict=True))
+        )
         corner = [np.broadcast_to(np.asarray(start)[..., None], out) for start in starts]
         rows, columns = (
             np.where(chosen < 0, np.maximum(low, 0), low + offsets[chosen, i]) for i, low in enumerate(corner)
