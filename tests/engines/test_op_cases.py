@@ -170,8 +170,8 @@ def check_lowered(case: Case, answers: list[Array] | None) -> None:
 
 LARGE = frozenset(
     {
-        *("CTCLoss", "Fingerprint", "SampleDistortedBoundingBox", "SampleDistortedBoundingBoxV2"),
-        *("StatelessSampleDistortedBoundingBox", "StringToHashBucket", "StringToHashBucketFast"),
+        *("CTCLoss", "Fingerprint", "RaggedCross", "SampleDistortedBoundingBox", "SampleDistortedBoundingBoxV2"),
+        *("SparseCross", "StatelessSampleDistortedBoundingBox", "StringToHashBucket", "StringToHashBucketFast"),
         "StringToHashBucketStrong",
     }
 )

@@ -24,27 +24,27 @@ _BLOCK = 64
 Pair = tuple[Traced, Traced]
 
 
-def _word(g: Builder, number: int) -> Traced:
+def word_of(g: Builder, number: int) -> Traced:
     return Traced(g, known(g, np.array(number & _ALL, np.uint64)))
 
 
 def _right(x: Traced, by: int) -> Traced:
     """Rotates to the right."""
-    return x >> by | x * _word(x.g, 1 << (64 - by))
+    return x >> by | x * word_of(x.g, 1 << (64 - by))
 
 
-def _mix(x: Traced) -> Traced:
+def mixed(x: Traced) -> Traced:
     return x ^ x >> 47
 
 
 def _join(u: Traced, v: Traced, mul: Traced) -> Traced:
     """Two numbers as one."""
-    a = _mix((u ^ v) * mul)
-    return _mix((v ^ a) * mul) * mul
+    a = mixed((u ^ v) * mul)
+    return mixed((v ^ a) * mul) * mul
 
 
 @dataclass(frozen=True, slots=True)
-class _Texts:
+class Texts:
     """Strings: the eight bytes from each place on (N, W), as a number; and how many bytes there are (N), as int64."""
 
     g: Builder
@@ -78,7 +78,7 @@ class _Texts:
         return self.g.op("Greater", self.sizes, self.g.const(than, INT64), dtype=BOOL, shape=(None,))
 
 
-def _texts(g: Builder, x: Value) -> _Texts:
+def texts_of(g: Builder, x: Value) -> Texts:
     found, sizes = bytes_of(g, x, 2 * _BLOCK)
     held = g.cast(found, work())
     last = g.op("Sub", g.sizes(found, [1]), g.ints([7]), shape=(1,))
@@ -86,11 +86,11 @@ def _texts(g: Builder, x: Value) -> _Texts:
     for shift in range(8):
         end = g.op("Add", last, g.ints([shift]), shape=(1,))
         part = Traced(g, Value(g.slice(held, g.ints([shift]), end, [1]).name, held.dtype, (None, None)))
-        moved = part * _word(g, 1 << 8 * shift) if shift else part
+        moved = part * word_of(g, 1 << 8 * shift) if shift else part
         total = moved if total is None else total + moved
     if total is None:
         raise Refusal("a number has eight bytes")
-    return _Texts(g, total.value, sizes)
+    return Texts(g, total.value, sizes)
 
 
 def _chosen(g: Builder, flags: Value, yes: Traced, no: Traced) -> Traced:
@@ -102,36 +102,36 @@ def _chosen(g: Builder, flags: Value, yes: Traced, no: Traced) -> Traced:
 # --- FarmHash
 
 
-def _short(t: _Texts) -> Traced:
-    """Up to 16 bytes."""
+def short_fingerprint(t: Texts) -> Traced:
+    """Fingerprint64 of up to 16 bytes."""
     g, size = t.g, t.size()
-    k2 = _word(g, K2)
+    k2 = word_of(g, K2)
     mul = k2 + size + size
     a, b = t.at(0) + k2, t.before_end(8)
     eight = _join(_right(b, 37) * mul + a, (_right(a, 25) + b) * mul, mul)
-    low = _word(g, 0xFFFFFFFF)
-    four = _join(size + (t.at(0) & low) * _word(g, 8), t.before_end(4) & low, mul)
+    low = word_of(g, 0xFFFFFFFF)
+    four = _join(size + (t.at(0) & low) * word_of(g, 8), t.before_end(4) & low, mul)
     half = g.op("Div", t.sizes, g.const(2, INT64), shape=(None,))
-    byte = _word(g, 0xFF)
-    y = (t.at(0) & byte) + (t.at(half) & byte) * _word(g, 1 << 8)
-    z = size + (t.before_end(1) & byte) * _word(g, 4)
-    one = _mix(y * k2 ^ z * _word(g, K0)) * k2
+    byte = word_of(g, 0xFF)
+    y = (t.at(0) & byte) + (t.at(half) & byte) * word_of(g, 1 << 8)
+    z = size + (t.before_end(1) & byte) * word_of(g, 4)
+    one = mixed(y * k2 ^ z * word_of(g, K0)) * k2
     none = _chosen(g, t.longer(0), one, k2)
     return _chosen(g, t.longer(7), eight, _chosen(g, t.longer(3), four, none))
 
 
-def _middle(t: _Texts) -> Traced:
+def _middle(t: Texts) -> Traced:
     """17 to 32 bytes."""
-    size, k1, k2 = t.size(), _word(t.g, K1), _word(t.g, K2)
+    size, k1, k2 = t.size(), word_of(t.g, K1), word_of(t.g, K2)
     mul = k2 + size + size
     a, b = t.at(0) * k1, t.at(8)
     c, d = t.before_end(8) * mul, t.before_end(16) * k2
     return _join(_right(a + b, 43) + _right(c, 30) + d, a + _right(b + k2, 18) + c, mul)
 
 
-def _long(t: _Texts) -> Traced:
+def _long(t: Texts) -> Traced:
     """33 to 64 bytes."""
-    size, k2 = t.size(), _word(t.g, K2)
+    size, k2 = t.size(), word_of(t.g, K2)
     mul = k2 + size + size
     a, b = t.at(0) * k2, t.at(8)
     c, d = t.before_end(8) * mul, t.before_end(16) * k2
@@ -142,7 +142,7 @@ def _long(t: _Texts) -> Traced:
     return _join(_right(e + f, 43) + _right(g, 30) + h, e + _right(f + a, 18) + g, mul)
 
 
-def _weak(t: _Texts, at: Value, more: int, a: Traced, b: Traced) -> Pair:
+def _weak(t: Texts, at: Value, more: int, a: Traced, b: Traced) -> Pair:
     """32 bytes and two seeds as two numbers."""
 
     def word(number: int) -> Traced:
@@ -155,10 +155,10 @@ def _weak(t: _Texts, at: Value, more: int, a: Traced, b: Traced) -> Pair:
     return a + word(3), b + _right(a, 44) + c
 
 
-def _block(t: _Texts, at: Value, state: Sequence[Traced], mul: Traced, nine: int) -> list[Traced]:
+def _block(t: Texts, at: Value, state: Sequence[Traced], mul: Traced, nine: int) -> list[Traced]:
     """The state after 64 bytes."""
     x, y, z, v0, v1, w0, w1 = state
-    factor = _word(t.g, nine)
+    factor = word_of(t.g, nine)
 
     def word(more: int) -> Traced:
         return t.at(t.g.op("Add", at, t.g.const(more, INT64), shape=at.shape))
@@ -173,17 +173,17 @@ def _block(t: _Texts, at: Value, state: Sequence[Traced], mul: Traced, nine: int
     return [z, y, x, v0, v1, w0, w1]
 
 
-def _longest(t: _Texts) -> Traced:
+def _longest(t: Texts) -> Traced:
     """More than 64 bytes: block after block, of which the last one overlaps."""
-    g, k1 = t.g, _word(t.g, K1)
+    g, k1 = t.g, word_of(t.g, K1)
     one = g.const(1, INT64)
     last = g.op("Mod", g.op("Sub", t.sizes, one, shape=(None,)), g.const(_BLOCK, INT64), shape=(None,))
     last = g.op("Max", last, g.const(0, INT64), shape=(None,))
     end = g.op("Sub", g.op("Sub", t.sizes, one, shape=(None,)), last, shape=(None,))
-    y = _word(g, 81 * K1 + 113)
-    z = _mix(y * _word(g, K2) + _word(g, 113)) * _word(g, K2)
+    y = word_of(g, 81 * K1 + 113)
+    z = mixed(y * word_of(g, K2) + word_of(g, 113)) * word_of(g, K2)
     zero = t.size() ^ t.size()
-    first = [_word(g, 81) * _word(g, K2) + t.at(0), zero + y, zero + z, zero, zero, zero, zero]
+    first = [word_of(g, 81) * word_of(g, K2) + t.at(0), zero + y, zero + z, zero, zero, zero, zero]
     blocks = g.op("Div", end, g.const(_BLOCK, INT64), shape=(None,))
     most = g.op("ReduceMax", blocks, g.ints([0]), keepdims=0, shape=())
 
@@ -195,28 +195,27 @@ def _longest(t: _Texts) -> Traced:
         return None, [_chosen(g, going, new, old).value for new, old in zip(after, state, strict=True)]
 
     x, y, z, v0, v1, w0, w1 = (Traced(g, x) for x in repeated(g, most, [part.value for part in first], change))
-    low = z & _word(g, 0xFF)
+    low = z & word_of(g, 0xFF)
     mul = k1 + low + low
     w0 = w0 + Traced(g, g.cast(last, work()))
     v0 = v0 + w0
     w0 = w0 + v0
     x, y, z, v0, v1, w0, w1 = _block(t, t.place(-_BLOCK), [x, y, z, v0, v1, w0, w1], mul, 9)
-    return _join(_join(v0, w0, mul) + _mix(y) * _word(g, K0) + z, _join(v1, w1, mul) + x, mul)
+    return _join(_join(v0, w0, mul) + mixed(y) * word_of(g, K0) + z, _join(v1, w1, mul) + x, mul)
 
 
-def fingerprint64(g: Builder, x: Value) -> Traced:
-    """FarmHash Fingerprint64 (N) of strings of any shape."""
-    t = _texts(g, x)
-    made = _chosen(g, t.longer(16), _middle(t), _short(t))
-    made = _chosen(g, t.longer(32), _long(t), made)
-    return _chosen(g, t.longer(64), _longest(t), made)
+def fingerprint64(t: Texts) -> Traced:
+    """FarmHash Fingerprint64 (N)."""
+    made = _chosen(t.g, t.longer(16), _middle(t), short_fingerprint(t))
+    made = _chosen(t.g, t.longer(32), _long(t), made)
+    return _chosen(t.g, t.longer(64), _longest(t), made)
 
 
 # --- the others
 
 
 def _by_words(
-    t: _Texts, first: Sequence[Traced], step: Callable[[Sequence[Traced], Traced], list[Traced]]
+    t: Texts, first: Sequence[Traced], step: Callable[[Sequence[Traced], Traced], list[Traced]]
 ) -> list[Traced]:
     """A state after all whole words of eight bytes."""
     g = t.g
@@ -232,25 +231,25 @@ def _by_words(
     return [Traced(g, x) for x in repeated(g, most, [part.value for part in first], change)]
 
 
-def _rest(t: _Texts) -> Traced:
+def _rest(t: Texts) -> Traced:
     """The bytes behind the last whole word."""
     g = t.g
     whole = g.op("Mul", g.op("Div", t.sizes, g.const(8, INT64), shape=(None,)), g.const(8, INT64), shape=(None,))
     return t.at(whole)
 
 
-def hash64(g: Builder, x: Value) -> Traced:
+def hash64(t: Texts) -> Traced:
     """TensorFlow's own hash of strings (MurmurHash64A)."""
-    t, prime = _texts(g, x), _word(g, MURMUR_PRIME)
+    g, prime = t.g, word_of(t.g, MURMUR_PRIME)
 
     def step(state: Sequence[Traced], word: Traced) -> list[Traced]:
-        return [(state[0] ^ _mix(word * prime) * prime) * prime]
+        return [(state[0] ^ mixed(word * prime) * prime) * prime]
 
-    (state,) = _by_words(t, [t.size() * prime ^ _word(g, MURMUR_SEED)], step)
+    (state,) = _by_words(t, [t.size() * prime ^ word_of(g, MURMUR_SEED)], step)
     odd = g.op("Mod", t.sizes, g.const(8, INT64), shape=(None,))
     some = g.op("Greater", odd, g.const(0, INT64), dtype=BOOL, shape=(None,))
     state = _chosen(g, some, (state ^ _rest(t)) * prime, state)
-    return _mix(_mix(state) * prime)
+    return mixed(mixed(state) * prime)
 
 
 def _sip_rounds(state: Sequence[Traced], rounds: int) -> list[Traced]:
@@ -265,9 +264,9 @@ def _sip_rounds(state: Sequence[Traced], rounds: int) -> list[Traced]:
     return [a, b, c, d]
 
 
-def siphash(g: Builder, x: Value, key: Sequence[int]) -> Traced:
+def siphash(t: Texts, key: Sequence[int]) -> Traced:
     """SipHash-2-4 under a key of two numbers."""
-    t = _texts(g, x)
+    g = t.g
     zero = t.size() ^ t.size()
     seeds = zip(
         (key[0], key[1], key[0], key[1]),
@@ -279,22 +278,28 @@ def siphash(g: Builder, x: Value, key: Sequence[int]) -> Traced:
         a, b, c, d = _sip_rounds([*state[:3], state[3] ^ word], 2)
         return [a ^ word, b, c, d]
 
-    state = _by_words(t, [zero + _word(g, part & _ALL ^ magic) for part, magic in seeds], step)
-    end = (t.size() & _word(g, 0xFF)) * _word(g, 1 << 56)
+    state = _by_words(t, [zero + word_of(g, part & _ALL ^ magic) for part, magic in seeds], step)
+    end = (t.size() & word_of(g, 0xFF)) * word_of(g, 1 << 56)
     state = step(state, _rest(t) + end)
-    state[2] = state[2] ^ _word(g, 0xFF)
+    state[2] = state[2] ^ word_of(g, 0xFF)
     a, b, c, d = _sip_rounds(state, 4)
     return a ^ b ^ c ^ d
 
 
+def remainder(made: Traced, count: int) -> Value:
+    """Numbers without a sign below a count, as int64."""
+    g = made.g
+    rest = g.op("Mod", g.cast(made.value, UINT64), g.const(count, UINT64), shape=made.value.shape)
+    return g.cast(rest, INT64)
+
+
 def _bucket(g: Builder, made: Traced, x: Value, count: int) -> Value:
-    rest = g.op("Mod", g.cast(made.value, UINT64), g.const(count, UINT64), shape=(None,))
-    return g.reshape_to(g.cast(rest, INT64), g.shape_of(x), x.shape)
+    return g.reshape_to(remainder(made, count), g.shape_of(x), x.shape)
 
 
-def _buckets(hashed: Callable[[Builder, Value], Traced]) -> Lowering:
+def _buckets(hashed: Callable[[Texts], Traced]) -> Lowering:
     def lower(g: Builder, step: Step, x: Value, *, num_buckets: int) -> Value:
-        return _bucket(g, hashed(g, x), x, num_buckets)
+        return _bucket(g, hashed(texts_of(g, x)), x, num_buckets)
 
     return lower
 
@@ -302,14 +307,14 @@ def _buckets(hashed: Callable[[Builder, Value], Traced]) -> Lowering:
 def strong(g: Builder, step: Step, x: Value, *, num_buckets: int, key: Sequence[int]) -> Value:
     if len(key) != 2:
         raise Refusal(f"a key has two numbers, not {len(key)}")
-    return _bucket(g, siphash(g, x, key), x, num_buckets)
+    return _bucket(g, siphash(texts_of(g, x), key), x, num_buckets)
 
 
 def fingerprint(g: Builder, step: Step, data: Value, method: Value) -> Value:
     """The bytes of a fingerprint of each string, the low one first."""
     if g.fixed(method, "the method").reshape(-1).tolist() != [b"farmhash64"] or data.rank != 1:
         raise Refusal("fingerprints are taken of single strings by FarmHash")
-    made = g.unsqueeze(g.cast(fingerprint64(g, data).value, UINT64), [1])
+    made = g.unsqueeze(g.cast(fingerprint64(texts_of(g, data)).value, UINT64), [1])
     shifts = g.const(np.arange(8, dtype=np.uint64) * np.uint64(8), UINT64)
     parts = g.op("BitShift", made, shifts, shape=(None, 8), direction="RIGHT")
     return g.cast(g.op("BitwiseAnd", parts, g.const(0xFF, UINT64), shape=(data.size(0), 8)), UINT8)

@@ -56,9 +56,8 @@ _REASONS: dict[str, tuple[str, ...]] = {
         *("FractionalAvgPoolGrad", "FractionalMaxPoolGrad"),
     ),
     "takes bytes apart, or puts them together, that may be no text": (
-        *("DecodeBase64", "DecodeCompressed", "DecodePaddedRaw", "DecodeRaw", "EncodeBase64", "RaggedCross"),
-        *("SdcaFprint", "SparseCross", "SparseCrossHashed", "SparseCrossV2", "UnicodeEncode", "UnicodeScript"),
-        *("UnicodeTranscode", "UnsortedSegmentJoin"),
+        *("DecodeBase64", "DecodeCompressed", "DecodePaddedRaw", "DecodeRaw", "EncodeBase64", "SdcaFprint"),
+        *("UnicodeEncode", "UnicodeScript", "UnicodeTranscode", "UnsortedSegmentJoin"),
     ),
     "walks along each sequence and back, or keeps the best of many ways": ("CTCBeamSearchDecoder",),
     "works item by item, each step of which waits for the last": (
