@@ -71,7 +71,11 @@ class Confusion:
         its share of the row; what is right is blue, what is wrong orange."""
         cell = max(SMALLEST, min(CELL, SIDE // len(self.labels)))
         gap = 2 if cell >= NAMED else 0
-        font, names = lettering([_short(label) for label in self.labels] if cell >= NAMED else [])
+        shorter = [_short(label) for label in self.labels] if cell >= NAMED else []
+        font, names = lettering(shorter)
+        for number, (name, label) in enumerate(zip(names, shorter, strict=True)):
+            if name.count("?") > label.count("?"):  # no font has its letters: its line in the file of labels tells it
+                names[number] = f"{name} #{number + 1}"
         left = top = int(max(map(font.getlength, names), default=0)) + 2 * MARGIN
         side, said = cell * len(self.labels), self._said()
         width = max(left + side, MARGIN + int(max(map(font.getlength, said)))) + MARGIN
