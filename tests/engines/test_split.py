@@ -312,3 +312,11 @@ def test_many_rows_of_few_numbers_are_joined_on_numpy(shape: Any, engine: str) -
     program = chain.program(chain.add("SegmentSum", "x", "ids", shape=(None, *shape[1:])))
     made = Auto().split(program)
     assert [words.partition(":")[0] for words in made.pieces] == [engine]
+
+
+def test_what_one_call_of_numpy_does_stays_there_when_it_is_large() -> None:
+    for shape, engine in (((10, 10), "onnxruntime"), ((200, 200), "numpy")):
+        chain = Chain("x", "y")
+        chain.specs["x"] = chain.specs["y"] = Spec(FLOAT32, shape)
+        program = chain.program(chain.add("NextAfter", "x", "y", shape=shape))
+        assert [words.partition(":")[0] for words in Auto().split(program).pieces] == [engine]

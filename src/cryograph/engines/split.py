@@ -62,6 +62,18 @@ FEW = 64
 """Elements up to which such a loop costs no more than leaving the runtime and coming back."""
 
 
+OUTDONE = frozenset(
+    {
+        *(f"Bessel{name}" for name in ("J0", "J1", "K0", "K0e", "K1", "K1e", "Y0", "Y1")),
+        *("AudioSpectrogram", "Dawsn", "DrawBoundingBoxes", "DrawBoundingBoxesV2", "Expint", "ExtractGlimpse"),
+        *("ExtractGlimpseV2", "HistogramFixedWidth", "NextAfter", "QuantizedResizeBilinear", "Spence"),
+        *("XlaKeyValueSort", "XlaReducePrecision", "XlaSort"),
+    }
+)
+"""Ops that one call of numpy's does, or of SciPy's, and many operators of ONNX: 2 to 300 times as long for more than a
+few numbers."""
+
+
 PATIENCE = 3
 """How often in a row a piece is tried in vain, when numpy has the answer."""
 
@@ -402,6 +414,7 @@ def _better_on_numpy(program: Program) -> set[int]:
         for index, step in enumerate(program.steps)
         if (step.op in BETTER_ON_NUMPY and _elements(program, step.inputs[0]) > FEW)
         or not texts.isdisjoint((*step.inputs, *step.outputs))
+        or (step.op in OUTDONE and _elements(program, step.inputs[0]) > SMALL)
         or step.op in SORTED
         or step.op.startswith(ROWS_STEPPED)
         or (step.op in GROUPED and _has_narrow_rows(program.specs[step.inputs[0]].shape))
