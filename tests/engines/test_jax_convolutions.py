@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import pytest
 
-from cryograph.engines.jax import spectral
+from cryograph.engines.jax import engine, spectral
 from cryograph.engines.jax.context import JaxContext
 from cryograph.engines.jax.engine import Jax, Traced
 from cryograph.engines.numpy.engine import Numpy
@@ -103,3 +103,12 @@ def test_derivatives_of_the_largest_go_to_the_first_of_equal_ones() -> None:
     back = floats(*made.shape, seed=2)
     asked = case("MaxPoolGrad", x, np.asarray(made), back, **attrs)
     assert_answers(asked, [np.asarray(turned(back)[0])], Numpy().prepare(program_of(asked))(feeds_of(asked)))
+
+
+def test_options_of_the_compiler_are_left_alone_where_they_are_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
+    ask = engine.compiler_options.__wrapped__
+    monkeypatch.setattr(engine, "YNN", "xla_cpu_experimental_something_else")
+    assert ask(jax) is None  # XLA refuses what it does not know
+    monkeypatch.setenv("XLA_FLAGS", "--xla_cpu_experimental_something_else=x")
+    monkeypatch.setattr(jax, "jit", None)
+    assert ask(jax) is None  # somebody has chosen, and nothing is tried
