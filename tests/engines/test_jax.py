@@ -106,6 +106,20 @@ def test_what_a_program_finds_out_itself_is_run_step_by_step() -> None:
     assert run([np.array([0, 3, 0, 2], np.float32)])[0].tolist() == [[1], [3]]
 
 
+def test_a_slice_that_ends_where_the_program_finds_is_never_the_whole() -> None:
+    graph = document_of(
+        placeholder("x", (4,), FLOAT32),
+        const("begin", np.array([0], np.int32)),
+        const("step", np.array([1], np.int32)),
+        node("last", "ArgMax", "x", "axis", T=FLOAT32, Tidx=INT32, output_type=INT32),
+        const("axis", np.array(0, np.int32)),
+        node("end", "Pack", "last", T=INT32, N=1),
+        node("y", "StridedSlice", "x", "begin", "end", "step", T=FLOAT32, Index=INT32, begin_mask=1),
+    )
+    run = Compiled(build_program(graph, ["y:0"], fold=fold))
+    assert run([np.array([1, 2, 7, 3], np.float32)])[0].tolist() == [1, 2]
+
+
 def test_no_more_programs_are_kept_than_the_limit(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(jax_engine, "MAX_COMPILED", 3)
     graph = document_of(placeholder("x", (None,), FLOAT32), node("y", "Neg", "x", T=FLOAT32))

@@ -1,4 +1,4 @@
-"""Gradients of TF1's loops and conditionals that stand in each other, which take up what the branches left."""
+"""Loops and conditionals that stand in each other, with their gradients, which take up what branches and turns left."""
 
 from __future__ import annotations
 
@@ -77,3 +77,18 @@ def loops_in_branches_in_loops() -> Built:
 
     y = _turns(x, 2, turn)
     return [x], [y, *tf.gradients(y, x)]
+
+
+@recipe([[X], [X[0]]], generations=BOTH)
+def a_loop_in_a_loop() -> Built:
+    x = v1.placeholder(tf.float32, None)
+    y = _turns(x, 3, lambda a: _turns(a, 2, lambda b: tf.sin(b) + a))
+    return [x], [y, *tf.gradients(y, x)]
+
+
+@recipe([[np.concatenate([X, -X])]], generations=BOTH)
+def rows_that_grow() -> Built:
+    x = v1.placeholder(tf.float32, [None, 3])
+    rows = tf.TensorArray(tf.float32, 3, infer_shape=False)
+    filled = v1.while_loop(lambda i, _: i < 3, lambda i, t: (i + 1, t.write(i, x[: i + 1])), [0, rows])[1]
+    return [x], [filled.concat()]

@@ -152,10 +152,10 @@ def _slice(ctx: JaxContext, x: Any, begin: Any, size: Any) -> Any:
 def _strided_slice(ctx: JaxContext, x: Any, begin: Any, end: Any, strides: Any, masks: Masks) -> Any:
     if is_known(begin) and is_known(end):
         return x[strided_index(ctx, x.shape, begin, end, strides, masks)]
-    return _single_places(ctx, x, begin, known(strides), masks)
+    return _single_places(ctx, x, begin, end, known(strides), masks)
 
 
-def _single_places(ctx: JaxContext, x: Any, begin: Any, strides: Any, masks: Masks) -> Any:
+def _single_places(ctx: JaxContext, x: Any, begin: Any, end: Any, strides: Any, masks: Masks) -> Any:
     """`x[i, :, j]` with places that the program works out: all dimensions are taken whole or at one place."""
     open_start, open_stop, ellipsis, new_axis, shrink = masks
     count, axis = len(strides), 0
@@ -163,6 +163,7 @@ def _single_places(ctx: JaxContext, x: Any, begin: Any, strides: Any, masks: Mas
         single, whole = bool(shrink >> i & 1), bool(open_start >> i & open_stop >> i & 1)
         if ellipsis >> i & 1 or new_axis >> i & 1 or not (single or (whole and strides[i] == 1)):
             known(begin, "where a slice begins")
+            known(end, "where a slice ends")
         if single:
             place = ctx.xp.asarray(begin)[i]
             place = ctx.xp.where(place < 0, place + x.shape[axis], place)

@@ -85,6 +85,8 @@ def as_rows(ctx: JaxContext, held: TensorList | Rows, shape: tuple[int, ...] | N
     """A list as rows; `shape` is that of an element where the list does not say. NeedsValue where nobody does."""
     if isinstance(held, Rows):
         return held
+    if any(map(is_list, held.items)):
+        raise NeedsValue("a list of lists is no array")
     shapes = {item.shape for item in held.items if item is not None}
     if shape is None and not shapes and held.shape is not None and None not in held.shape:
         shape = tuple(size or 0 for size in held.shape)
@@ -107,7 +109,7 @@ def element_shape(value: Any) -> tuple[int, ...] | None:
     held = list_of(value)
     if isinstance(held, Rows):
         return tuple(held.items.shape[1:])
-    shapes = [item.shape for item in held.items if item is not None]
+    shapes = [item.shape for item in held.items if item is not None and not is_list(item)]
     if shapes:
         return tuple(shapes[0])
     return None if held.shape is None or None in held.shape else tuple(size or 0 for size in held.shape)
