@@ -11,6 +11,7 @@ from ...base.errors import RunError
 from ..numpy.context import Rule
 from ..numpy.elementwise import given, wide
 from ..numpy.reductions import finite_limits
+from ..numpy.segments import bounds
 from .context import JaxContext, check, known, number
 
 
@@ -153,24 +154,17 @@ def _histogram(ctx: JaxContext, values: Any, value_range: Any, nbins: Any) -> An
     return ctx.xp.zeros(count, ctx.dtype).at[ctx.xp.minimum(places, count - 1)].add(1)
 
 
-def _bound(side: str) -> Rule:
-    """For each row the places at which values could be put in and keep the row sorted."""
-
-    def rule(ctx: JaxContext, sorted_inputs: Any, values: Any) -> Any:
-        if sorted_inputs.ndim != 2 or values.ndim != 2 or len(sorted_inputs) != len(values):
-            raise RunError(f"rows of {list(values.shape)} are looked for in {list(sorted_inputs.shape)}")
-        look = ctx.jax.vmap(lambda among, wanted: ctx.xp.searchsorted(among, wanted, side=side))
-        return given(ctx, look(ctx.xp.asarray(wide(sorted_inputs)), ctx.xp.asarray(wide(values))))
-
-    return rule
+def _searched(ctx: JaxContext, rows: Any, values: Any, side: str) -> Any:
+    look = ctx.jax.vmap(lambda among, wanted: ctx.xp.searchsorted(among, wanted, side=side))
+    return look(ctx.xp.asarray(rows), ctx.xp.asarray(values))
 
 
 RULES: dict[str, Rule] = {
+    **bounds(_searched),
     "Bincount": _bincount,
     "Bucketize": _bucketize,
     "DenseBincount": _dense_bincount,
     "HistogramFixedWidth": _histogram,
-    "LowerBound": _bound("left"),
     "SegmentMax": _segment("max"),
     "SegmentMaxV2": _unsorted("max"),
     "SegmentMean": _segment_mean,
@@ -190,5 +184,4 @@ RULES: dict[str, Rule] = {
     "UnsortedSegmentMin": _unsorted("min"),
     "UnsortedSegmentProd": _unsorted("multiply"),
     "UnsortedSegmentSum": _unsorted("add"),
-    "UpperBound": _bound("right"),
 }

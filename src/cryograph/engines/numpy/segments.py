@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ import numpy as np
 from ...base.errors import RunError
 from ...base.tensors import Array
 from .context import Context, Rule
-from .elementwise import wide
+from .elementwise import given, wide
 from .reductions import ACCUMULATORS, finite_limits
 
 _EMPTY = {np.add: 0, np.multiply: 1}
@@ -155,18 +156,26 @@ def _histogram(ctx: Context, values: Array, value_range: Array, nbins: Array) ->
     return np.bincount(np.minimum(places, count - 1), minlength=count).astype(ctx.dtype)
 
 
-def _bound(side: Any) -> Rule:
-    """For each row the places at which values could be put in and keep the row sorted."""
+def bounds(searched: Callable[[Any, Any, Any, str], Any]) -> dict[str, Rule]:
+    """The rules of where values could be put in; `searched(ctx, rows, values, side)` looks in each row."""
 
-    def rule(ctx: Context, sorted_inputs: Array, values: Array) -> Array:
-        if sorted_inputs.ndim != 2 or values.ndim != 2 or len(sorted_inputs) != len(values):
-            raise RunError(f"rows of {list(values.shape)} are looked for in {list(sorted_inputs.shape)}")
-        found = np.empty(values.shape, ctx.dtype)
-        for row, (among, wanted) in enumerate(zip(wide(sorted_inputs), wide(values), strict=True)):
-            found[row] = np.searchsorted(among, wanted, side=side)
-        return found
+    def bound(side: str) -> Rule:
+        def rule(ctx: Context, sorted_inputs: Any, values: Any) -> Any:
+            """For each row the places at which values could be put in and keep the row sorted."""
+            if sorted_inputs.ndim != 2 or values.ndim != 2 or len(sorted_inputs) != len(values):
+                raise RunError(f"rows of {list(values.shape)} are looked for in {list(sorted_inputs.shape)}")
+            return given(ctx, searched(ctx, wide(sorted_inputs), wide(values), side))
 
-    return rule
+        return rule
+
+    return {"LowerBound": bound("left"), "UpperBound": bound("right")}
+
+
+def _searched(ctx: Context, rows: Array, values: Array, side: Any) -> Array:
+    found = np.empty(values.shape, np.int64)
+    for row, (among, wanted) in enumerate(zip(rows, values, strict=True)):
+        found[row] = np.searchsorted(among, wanted, side=side)
+    return found
 
 
 def _lowest(dtype: np.dtype[Any]) -> Any:
@@ -178,11 +187,11 @@ def _highest(dtype: np.dtype[Any]) -> Any:
 
 
 RULES: dict[str, Rule] = {
+    **bounds(_searched),
     "Bincount": _bincount,
     "Bucketize": _bucketize,
     "DenseBincount": _dense_bincount,
     "HistogramFixedWidth": _histogram,
-    "LowerBound": _bound("left"),
     "SegmentMax": _segment(np.maximum),
     "SegmentMaxV2": _unsorted(np.maximum, _lowest),
     "SegmentMean": _segment_mean,
@@ -202,5 +211,4 @@ RULES: dict[str, Rule] = {
     "UnsortedSegmentMin": _unsorted(np.minimum, _highest),
     "UnsortedSegmentProd": _unsorted(np.multiply, lambda dtype: 1),
     "UnsortedSegmentSum": _unsorted(np.add, lambda dtype: 0),
-    "UpperBound": _bound("right"),
 }
