@@ -10,7 +10,8 @@ as an input. Conditionals inside move into the branches as they are, and are str
    further conditions comes through Merges, whose other side nobody reads.
 3. An op with an effect that runs under a condition, and that no Merge needs, becomes an If without results.
 4. An output that only sometimes runs has no value else: it is refused, as TensorFlow fails to fetch it.
-5. In a turn of a loop all results are there, or the loop would not go on: what they hang on is taken for granted. The
+5. An array that is kept, and made under a condition, is there before it, without elements: others ask for it later.
+6. In a turn of a loop all results are there, or the loop would not go on: what they hang on is taken for granted. The
    gradient of a loop in a branch asks for the branch's predicate inside of its own loop.
 """
 
@@ -21,7 +22,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from ..base.dtypes import BOOL, FLOAT32, DType
+from ..base.dtypes import BOOL, FLOAT32, INT32, DType
 from ..base.errors import Error, UnsupportedError
 from ..base.tensors import Tensor
 from ..ops.signatures import output_types
@@ -29,6 +30,7 @@ from .draft import BRANCHES, LOOPS, Draft, Op, index_of, key_of
 from .effects import has_effect
 from .fold import is_pure
 from .guards import NEVER, Guard, Guards, Literal, show
+from .kept_arrays import RENEWED
 from .known import Known
 from .loops import MERGES, SWITCHES
 
@@ -48,30 +50,50 @@ class _Conditional:
     given: dict[str, str] = field(default_factory=dict)
 
 
-def structure_conditionals(draft: Draft, producer: int, is_turn: bool) -> None:
-    """Replaces the outermost conditionals of a draft by If ops; `is_turn` tells the body of a loop.
+def structure_conditionals(draft: Draft, producer: int, is_turn: bool, keeps_arrays: bool) -> None:
+    """Replaces the outermost conditionals of a draft by If ops; `is_turn` tells the body of a loop, `keeps_arrays` that
+    TensorArrays are state.
 
     UnsupportedError for what has no such form.
     """
     if any(op.op in SWITCHES or op.op in MERGES for op in draft.ops.values()):
-        _Structuring(draft, producer, is_turn).run()
+        _Structuring(draft, producer, is_turn, keeps_arrays).run()
 
 
 class _Structuring:
     """The work on one draft."""
 
-    def __init__(self, draft: Draft, producer: int, is_turn: bool) -> None:
+    def __init__(self, draft: Draft, producer: int, is_turn: bool, keeps_arrays: bool) -> None:
         self._draft = draft
         self._known = Known(draft, producer)
         self._guards = Guards(draft, self._known, self._assumed() if is_turn else {})
+        if keeps_arrays:
+            self._hold_arrays()
         self._order = {key: number for number, key in enumerate(draft.ops)}
         self._owner: dict[str, tuple[_Conditional, bool]] = {}
         self._replaced: dict[str, str] = {}
 
     def _assumed(self) -> dict[str, bool]:
-        """Case 5: the outcomes that all results hang on."""
+        """Case 6: the outcomes that all results hang on."""
         guards = Guards(self._draft.copied(), self._known, {})
         return dict(literal for value in self._draft.results for literal in guards.of_value(value))
+
+    def _hold_arrays(self) -> None:
+        """Case 5."""
+        draft = self._draft
+        held: dict[str, str] = {}
+        for op in [op for op in draft.ops.values() if op.op == "TensorArrayV3" and self._guards.of(op.key)]:
+            if self._guards.of(op.key) is NEVER:
+                continue
+            none, before = draft.unique(f"{op.key}/none"), draft.unique(f"{op.key}/before")
+            draft.add(
+                Op(none, op.name, "Const", attrs={"dtype": INT32, "value": Tensor.of(np.array(0, np.int32))}, inputs=[])
+            )
+            draft.add(Op(before, op.name, op.op, [f"{none}:0"], [], op.attrs, 2))
+            draft.ops[op.key] = Op(op.key, op.name, RENEWED, [f"{before}:0", *op.inputs], op.controls, op.attrs, 2)
+            held[f"{op.key}:0"] = f"{before}:0"
+        for op in draft.ops.values() if held else ():
+            op.inputs = [held.get(value, value) for value in op.inputs]
 
     def run(self) -> None:
         draft, guards = self._draft, self._guards

@@ -5,6 +5,8 @@ and nothing else. `arrays` has the simpler way, in which the list is the flow; i
 
 The gradient of an array is a second list, one for each `source`. It begins where the array does, is as long as the
 array once TensorArrayGrad has run, and what is written to an element that has a value is added to it.
+
+An array that is made in a branch is there, empty, before the conditional: its gradient runs in another one.
 """
 
 from __future__ import annotations
@@ -21,6 +23,9 @@ from .arrays import attribute, dtype_of, shape_constant
 from .draft import Op
 from .holders import Holder, Part
 from .scope import Rule, Scope
+
+RENEWED = "TensorArrayRenewed"
+"""An op of drafts alone: makes an array that came into being before, empty, in a branch; of its handle and size."""
 
 KEPT_ARRAYS = frozenset({"TensorArray", "TensorArrayV2", "TensorArrayV3"})
 """Ops that give the handle of an array."""
@@ -62,6 +67,13 @@ def begin(scope: Scope, op: Op, size: str, holder: Holder, gradients: Sequence[P
         scope.begin(part, scope.emit(op, "TensorListReserve", [unknown, none], attrs)[0])
     if op.op == "TensorArrayV3":
         scope.rename(op, 1, scope.constant(f"{op.key}/flow", Tensor.of(np.zeros((), np.float32))))
+
+
+def _renew(scope: Scope, op: Op, inputs: Sequence[str], holder: Holder) -> None:
+    shape = shape_constant(scope, op, attribute(holder, "element_shape"))
+    attrs = {**_types(holder), "shape_type": INT32}
+    scope.write(holder.parts[0], scope.emit(op, "TensorListReserve", [shape, inputs[1]], attrs)[0])
+    scope.rename(op, 1, scope.constant(f"{op.key}/flow", Tensor.of(np.zeros((), np.float32))))
 
 
 def _types(holder: Holder) -> dict[str, Any]:
@@ -182,6 +194,7 @@ def _versions(name: str, rule: Rule) -> dict[str, Rule]:
 
 
 KEPT_RULES: dict[str, Rule] = {
+    RENEWED: _renew,
     **_versions("Concat", _concat),
     **_versions("Gather", _gather),
     **_versions("Grad", _grad),

@@ -10,6 +10,7 @@ from ..base.tensors import Tensor
 from .calls import MAX_OPS
 from .conditionals import structure_conditionals
 from .draft import LOOPS, Draft, Op
+from .kept_arrays import are_kept
 from .loops import BACK_EDGES, ENTERS, EXITS, structure_loops
 
 MAX_NESTING = 100
@@ -22,6 +23,7 @@ LOOP_OPS = ENTERS | EXITS | BACK_EDGES | {"LoopCond"}
 def structure(draft: Draft, producer: int) -> None:
     """Structures a draft: loops first, as conditionals may stand around them, then conditionals, then the bodies."""
     ops = 0
+    keeps_arrays = are_kept(op.op for op in draft.ops.values())
     waiting = [(draft, 0, False)]
     while waiting:
         current, depth, is_turn = waiting.pop()
@@ -32,7 +34,7 @@ def structure(draft: Draft, producer: int) -> None:
             raise LimitError(f"With its loops and conditionals taken apart, the graph has more than {MAX_OPS} ops.")
         split_switches(current)
         structure_loops(current)
-        structure_conditionals(current, producer, is_turn)
+        structure_conditionals(current, producer, is_turn, keeps_arrays)
         for op in current.ops.values():
             if op.op in LOOP_OPS:
                 raise GraphError(f"{op} stands outside of any loop.")

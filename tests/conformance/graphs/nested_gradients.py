@@ -92,3 +92,31 @@ def rows_that_grow() -> Built:
     rows = tf.TensorArray(tf.float32, 3, infer_shape=False)
     filled = v1.while_loop(lambda i, _: i < 3, lambda i, t: (i + 1, t.write(i, x[: i + 1])), [0, rows])[1]
     return [x], [filled.concat()]
+
+
+@recipe(SIGNS, generations=BOTH)
+def arrays_in_branches() -> Built:
+    x = _input()
+    y = v1.cond(
+        tf.reduce_sum(x) > 0,
+        lambda: v1.map_fn(lambda row: tf.sin(row) * row, x),
+        lambda: v1.scan(lambda a, row: tf.tanh(a * row), x),
+    )
+    return [x], [y, *tf.gradients(y, x)]
+
+
+@recipe(SIGNS, generations=BOTH)
+def arrays_in_branches_of_branches() -> Built:
+    x = _input()
+
+    def written() -> Any:
+        rows = tf.TensorArray(tf.float32, 0, dynamic_size=True)
+        end = v1.while_loop(lambda i, *_: i < 3, lambda i, a, t: (i + 1, tf.sin(a), t.write(i, a * x)), [0, x, rows])
+        return tf.reduce_sum(end[2].stack(), 0)
+
+    y = v1.cond(
+        tf.reduce_sum(x) > 0,
+        lambda: v1.cond(x[0, 0] > 0.1, written, lambda: v1.map_fn(tf.exp, x)) * x,
+        lambda: v1.case([(x[0, 0] > 0.2, lambda: v1.map_fn(tf.tanh, x))], default=written),
+    )
+    return [x], [y, *tf.gradients(y, x)]
