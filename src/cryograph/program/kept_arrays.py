@@ -6,7 +6,8 @@ and nothing else. `arrays` has the simpler way, in which the list is the flow; i
 The gradient of an array is a second list, one for each `source`. It begins where the array does, is as long as the
 array once TensorArrayGrad has run, and what is written to an element that has a value is added to it.
 
-An array that is made in a branch is there, empty, before the conditional: its gradient runs in another one.
+An array that is made in a branch is there, empty, before the conditional: its gradient runs in another one. One that a
+turn of a loop leaves on a stack is left as its list at the end of the turn; where it is taken up, it is an array anew.
 """
 
 from __future__ import annotations
@@ -61,12 +62,17 @@ def begin(scope: Scope, op: Op, size: str, holder: Holder, gradients: Sequence[P
     shape = shape_constant(scope, op, op.attrs.get("element_shape"))
     attrs = {"element_dtype": dtype_of(holder), "shape_type": INT32}
     scope.begin(holder.parts[0], scope.emit(op, "TensorListReserve", [shape, size], attrs)[0])
-    unknown = shape_constant(scope, op, None)
-    none = scope.constant(f"{op.key}/none", Tensor.of(np.array(0, np.int32)))
-    for part in gradients:
-        scope.begin(part, scope.emit(op, "TensorListReserve", [unknown, none], attrs)[0])
+    _begin(scope, op, holder, gradients)
     if op.op == "TensorArrayV3":
         scope.rename(op, 1, scope.constant(f"{op.key}/flow", Tensor.of(np.zeros((), np.float32))))
+
+
+def _begin(scope: Scope, op: Op, array: Holder, gradients: Sequence[Part]) -> None:
+    unknown = shape_constant(scope, op, None)
+    none = scope.constant(f"{op.key}/none", Tensor.of(np.array(0, np.int32)))
+    attrs = {"element_dtype": dtype_of(array), "shape_type": INT32}
+    for part in gradients:
+        scope.begin(part, scope.emit(op, "TensorListReserve", [unknown, none], attrs)[0])
 
 
 def _renew(scope: Scope, op: Op, inputs: Sequence[str], holder: Holder) -> None:
@@ -74,6 +80,22 @@ def _renew(scope: Scope, op: Op, inputs: Sequence[str], holder: Holder) -> None:
     attrs = {**_types(holder), "shape_type": INT32}
     scope.write(holder.parts[0], scope.emit(op, "TensorListReserve", [shape, inputs[1]], attrs)[0])
     scope.rename(op, 1, scope.constant(f"{op.key}/flow", Tensor.of(np.zeros((), np.float32))))
+
+
+def leave_array(scope: Scope, op: Op, stack: Holder, array: Holder) -> None:
+    """A turn of a loop leaves its array on a stack: the list that it holds at the end."""
+    inputs = [scope.value(stack.parts[0]), scope.value(array.parts[0])]
+    scope.write(stack.parts[0], scope.emit(op, "TensorListPushBack", inputs, {"element_dtype": VARIANT})[0])
+
+
+def take_array(scope: Scope, op: Op, stack: Holder, array: Holder, gradients: Sequence[Part]) -> None:
+    """A turn takes up what another left, an array again, and its gradients begin."""
+    unknown = shape_constant(scope, op, None)
+    attrs = {"element_dtype": VARIANT}
+    shorter, held = scope.emit(op, "TensorListPopBack", [scope.value(stack.parts[0]), unknown], attrs, 2)
+    scope.write(stack.parts[0], shorter)
+    scope.begin(array.parts[0], held)
+    _begin(scope, op, array, gradients)
 
 
 def _types(holder: Holder) -> dict[str, Any]:

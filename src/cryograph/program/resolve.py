@@ -11,7 +11,7 @@ Afterwards control edges have no meaning any more and are gone.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..base.errors import GraphError, UnsupportedError
@@ -24,8 +24,18 @@ from .draft import LOOPS, TESTS, Draft, Op, in_order, index_of
 from .effects import op_has_effect
 from .generators import draw, generator
 from .holders import HOLDER_OPS, MISSING, Holder, Holders, Part, shared_name
-from .kept_arrays import GRADIENTS, KEPT_ARRAYS, are_kept, begin, gradient, kept_array, root_of
-from .stacks import STACKS, empty, stack
+from .kept_arrays import (
+    GRADIENTS,
+    KEPT_ARRAYS,
+    are_kept,
+    begin,
+    gradient,
+    kept_array,
+    leave_array,
+    root_of,
+    take_array,
+)
+from .stacks import POPS, PUSHES, STACKS, empty, stack
 from .state import apply, written_inputs
 from .stores import give_handles
 from .temporaries import TEMPORARIES, temporary, zeros
@@ -80,7 +90,8 @@ def _may_write(op: Op) -> bool:
 class _Resolver:
     """What the walks of a draft and of its bodies share.
 
-    `own` are the parts that come into being in a draft, as stacks do. `gradients` are those of each array, by its name.
+    `own` are the parts that come into being in a draft, as stacks do. `gradients` are those of each array, by its name,
+    `pushed` the arrays that turns of a loop leave on stacks, by the names of these.
     """
 
     def __init__(self, holders: Holders, keeps_arrays: bool, keeps_generators: bool, holds: Holds) -> None:
@@ -91,6 +102,7 @@ class _Resolver:
         self.state: set[str] = set()
         self.own: set[str] = set()
         self.gradients: dict[str, dict[str, Part]] = {}
+        self.pushed: dict[str, Holder] = {}
 
     def held(self, op: Op) -> Holder | None:
         """What an op gives the handle of, when that is there from the beginning: a variable, a table, an
@@ -119,6 +131,23 @@ class _Resolver:
         part = found.parts[0]
         self.gradients.setdefault(root_of(found), {})[part.name] = part
         return found
+
+    def left(self, op: Op, holders: Sequence[Holder | None]) -> Holder | None:
+        """The array that an op leaves on a stack."""
+        if op.op not in PUSHES or len(holders) < 2 or holders[0] is None or holders[1] is None:
+            return None
+        stack, array = holders[0], holders[1]
+        if array.kind != "array" or len(array.parts) != 1:
+            return None
+        if any(other != stack.name and found.name == array.name for other, found in self.pushed.items()):
+            raise UnsupportedError(f"{op} leaves the array {array.name!r} on a second stack; that cannot be run.")
+        self.pushed[stack.name] = array
+        return array
+
+    def taken_up(self, op: Op, holders: Sequence[Holder | None]) -> Holder | None:
+        """What an op takes from a stack on which turns of a loop left arrays."""
+        array = self.pushed.get(holders[0].name) if op.op in POPS and holders[0] is not None else None
+        return None if array is None else self.holders.note(kept_array(replace(op, attrs=dict(array.array or {}))))
 
     def touched(self, draft: Draft, bound: Bound) -> tuple[set[str], set[str]]:
         """The names of the parts that a draft reads or writes, and of those that it writes, without its own."""
@@ -161,6 +190,13 @@ class _Resolver:
                 holder = holders[index]
                 if holder is not None:
                     tokens[f"{op.key}:{index}"] = holder
+            left = self.left(op, holders)
+            if left is not None:
+                tokens[f"{op.key}:0"] = left
+            taken = self.taken_up(op, holders)
+            if taken is not None:
+                tokens[f"{op.key}:0"] = taken
+                made.append(taken)
             places = written_inputs(op)
             if op.op in GRADIENTS and holders[0] is not None:
                 holders[0] = tokens[f"{op.key}:0"] = self.gradient(op, holders[0])
@@ -248,6 +284,7 @@ class _Walk:
         self._constants: dict[str, str] = {}
         self._assigned: set[str] = set()
         self._ops: dict[str, Op] = {}
+        self._leaving: list[tuple[Op, Holder, Holder]] = []
         self._results = list(draft.results)
         self.current = dict(entry)
         self.entries: list[tuple[Part, str]] = []
@@ -258,6 +295,8 @@ class _Walk:
         draft.inputs = [value for value in draft.inputs if value not in self._tokens]
         for op in in_order(draft.ops):
             self._visit(op)
+        for op, pile, array in self._leaving:  # only now they hold all that is written to them
+            leave_array(self, op, pile, array)
         results = []
         for value in draft.results:
             holder = self._tokens.get(value)
@@ -314,6 +353,15 @@ class _Walk:
             if self._names:
                 op.inputs = [self._names.get(value, value) for value in op.inputs]
             self._ops[op.key] = op
+            return
+        left, taken = self._resolver.left(op, holders), self._resolver.taken_up(op, holders)
+        if left is not None and holders[0] is not None:
+            self._tokens[f"{op.key}:0"] = left
+            self._leaving.append((op, holders[0], left))
+            return
+        if taken is not None and holders[0] is not None:
+            self._tokens[f"{op.key}:0"] = taken
+            take_array(self, op, holders[0], taken, list(self._resolver.gradients.get(taken.name, {}).values()))
             return
         passed = passed_on(op, holders)
         for index in passed:

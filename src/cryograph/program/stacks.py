@@ -14,7 +14,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from ..base.dtypes import INT32, VARIANT, DType
+from ..base.dtypes import INT32, RESOURCE, VARIANT, DType
 from ..base.tensors import Tensor
 from .draft import Op
 from .holders import Holder, Part
@@ -22,6 +22,9 @@ from .scope import Rule, Scope
 
 STACKS = frozenset({"Stack", "StackV2"})
 """Ops that give the handle of a stack."""
+
+PUSHES, POPS = frozenset({"StackPush", "StackPushV2"}), frozenset({"StackPop", "StackPopV2"})
+"""Ops that leave a value on a stack, and that take it up again."""
 
 
 def stack(op: Op) -> Holder:
@@ -44,6 +47,8 @@ def _any_shape(scope: Scope, op: Op) -> str:
 
 def _dtype(holder: Holder) -> DType | None:
     found = None if holder.array is None else holder.array.get("elem_type")
+    if found == RESOURCE:  # of arrays, which are lists
+        return VARIANT
     return found if isinstance(found, DType) else None
 
 

@@ -120,3 +120,15 @@ def arrays_in_branches_of_branches() -> Built:
         lambda: v1.case([(x[0, 0] > 0.2, lambda: v1.map_fn(tf.tanh, x))], default=written),
     )
     return [x], [y, *tf.gradients(y, x)]
+
+
+@recipe(SIGNS, generations=BOTH)
+def arrays_in_a_loop() -> Built:
+    x = _input()
+
+    def turn(a: Any) -> Any:
+        rows = tf.TensorArray(tf.float32, 2, clear_after_read=False).unstack(tf.sin(a))
+        return rows.gather([1, 0]) * x + rows.read(0)
+
+    y = _turns(x[:2], 3, turn)
+    return [x], [y, *tf.gradients(y, x)]
