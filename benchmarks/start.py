@@ -23,7 +23,8 @@ from peers import ROOT, Model, converted_onnx, known_models
 
 OURS = """
 import time, numpy as np, onnxruntime, cryograph
-import cryograph.api.model, cryograph.engines.split, cryograph.program.build
+import google.protobuf.descriptor_pool, google.protobuf.message_factory
+import cryograph.api.model, cryograph.engines.split, cryograph.engines.numpy.engine, cryograph.program.build
 start = time.perf_counter()
 predict = cryograph.load({path!r}).compile({outputs!r}, [{input!r}])
 predict(np.zeros({shape!r}, np.float32))
