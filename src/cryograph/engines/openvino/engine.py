@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -34,10 +35,7 @@ class OpenVino:
 
     def prepare(self, program: Program) -> Runner:
         """The program compiled; UnsupportedError when a step has no lowering or OpenVINO takes it not."""
-        try:
-            import openvino
-        except ImportError:
-            raise MissingExtraError("OpenVINO", "openvino", "The engine openvino") from None
+        openvino = _package()
         graph = lowered_whole(program)
         if any(value.dtype == STRING for value in graph.known.values()):
             raise UnsupportedError('The program holds strings, which OpenVINO does not take; engine="auto" runs it.')
@@ -52,6 +50,22 @@ class OpenVino:
         except RuntimeError as error:
             raise UnsupportedError(f"OpenVINO does not take the lowered program: {_first_lines(error)}") from error
         return _Compiled(graph, compiled)
+
+
+def _package() -> Any:
+    """OpenVINO's package. Where nobody has imported it yet, it is told that its telemetry is not there, and does
+    without: it would tell its maker of each import, from a process of its own."""
+    silent = "openvino" not in sys.modules and "openvino_telemetry" not in sys.modules
+    if silent:
+        sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
+    try:
+        import openvino
+    except ImportError:
+        raise MissingExtraError("OpenVINO", "openvino", "The engine openvino") from None
+    finally:
+        if silent:
+            del sys.modules["openvino_telemetry"]
+    return openvino
 
 
 def _computed(graph: OnnxGraph) -> OnnxGraph:
