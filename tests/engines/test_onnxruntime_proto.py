@@ -171,3 +171,17 @@ def test_the_same_program_gives_the_same_bytes() -> None:
     document = document_of(placeholder("x", (2,)), const("c", [1.0, 2.0]), node("y", "Add", "x", "c", T=FLOAT32))
     made = [model_proto(lowered(build_program(document, ["y"])))[0].SerializeToString() for _ in range(2)]
     assert made[0] == made[1]
+
+
+def test_unknown_sizes_of_inputs_have_names_of_their_own() -> None:
+    graph = document_of(
+        placeholder("x", (None, 3)), placeholder("y", (None, None)), node("sum", "AddV2", "x", "y", T=FLOAT32)
+    )
+    model, _ = model_proto(lowered(build_program(graph, ["sum"])))
+    named = {
+        given.name: [dim.dim_param or dim.dim_value for dim in given.type.tensor_type.shape.dim]
+        for given in model.graph.input
+    }
+    (x, first), (y, second) = named.items()
+    assert first == [f"{x}[0]", 3]
+    assert second == [f"{y}[0]", f"{y}[1]"]

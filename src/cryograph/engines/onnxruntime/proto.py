@@ -37,6 +37,8 @@ def model_proto(graph: OnnxGraph) -> tuple[onnx.ModelProto, dict[str, Tensor]]:
         model.opset_import.add(domain=domain, version=DOMAIN_VERSIONS[domain])
     model.graph.name = "program"
     _fill(model.graph, graph)
+    for given in model.graph.input:
+        _name_sizes(given)
     external: dict[str, Tensor] = {}
     used = _used(graph)
     for name, tensor in graph.constants.items():
@@ -120,6 +122,14 @@ def _add_value(proto: onnx.ValueInfoProto, name: str, known: Mapping[str, Value]
     kind = proto.type.tensor_type
     kind.elem_type = ELEMENT_TYPES[value.dtype]
     _add_shape(kind, value.shape)
+
+
+def _name_sizes(given: onnx.ValueInfoProto) -> None:
+    """Gives the unknown sizes of an input names, each its own. The runtime follows them through the graph, and writes
+    into the memory of what is read for the last time where it sees that both have the same sizes."""
+    for axis, dim in enumerate(given.type.tensor_type.shape.dim):
+        if not dim.HasField("dim_value"):
+            dim.dim_param = f"{given.name}[{axis}]"
 
 
 def _add_shape(kind: onnx.TypeProto.Tensor, shape: Shape) -> None:
