@@ -154,6 +154,29 @@ def _histogram(ctx: JaxContext, values: Any, value_range: Any, nbins: Any) -> An
     return ctx.xp.zeros(count, ctx.dtype).at[ctx.xp.minimum(places, count - 1)].add(1)
 
 
+def _sparse_gradient(power: float) -> Rule:
+    """A gradient for each of the rows that the indices of a sparse reduction could name."""
+
+    def rule(ctx: JaxContext, gradient: Any, indices: Any, ids: Any, output_dim0: Any) -> Any:
+        if indices.ndim != 1 or indices.shape != ids.shape:
+            raise RunError(f"indices of {list(indices.shape)} and ids of {list(ids.shape)} were given")
+        if output_dim0.ndim or gradient.ndim < 1:
+            raise RunError(f"{list(output_dim0.shape)} rows and gradients of {list(gradient.shape)} were given")
+        count, groups = number(output_dim0, "the number of rows"), len(gradient)
+        if count < 0:
+            raise RunError(f"the number of rows, {count}, is negative")
+        made = ctx.xp.zeros((count, *gradient.shape[1:]), wide(gradient).dtype)
+        if not count or not ids.size:
+            return given(ctx, made)
+        check((ids < 0) | (ids >= groups), f"a segment id is not in [0, {groups})")
+        check((indices < 0) | (indices >= count), f"an index is not in [0, {count})")
+        sizes = ctx.xp.maximum(_grouped(ctx, "add", ctx.xp.ones(len(ids), np.float64), ids, groups, 0), 1)
+        scale = wide((sizes**-power).astype(gradient.dtype))[ids].reshape(-1, *(1,) * (gradient.ndim - 1))
+        return given(ctx, made.at[ctx.xp.asarray(indices)].add(wide(ctx.xp.asarray(gradient))[ids] * scale))
+
+    return rule
+
+
 def _searched(ctx: JaxContext, rows: Any, values: Any, side: str) -> Any:
     look = ctx.jax.vmap(lambda among, wanted: ctx.xp.searchsorted(among, wanted, side=side))
     return look(ctx.xp.asarray(rows), ctx.xp.asarray(values))
@@ -175,10 +198,13 @@ RULES: dict[str, Rule] = {
     "SegmentSum": _segment("add"),
     "SegmentSumV2": _unsorted("add"),
     "SparseSegmentMean": _sparse(1.0),
+    "SparseSegmentMeanGrad": _sparse_gradient(1.0),
     "SparseSegmentMeanWithNumSegments": _sparse(1.0),
     "SparseSegmentSqrtN": _sparse(0.5),
+    "SparseSegmentSqrtNGrad": _sparse_gradient(0.5),
     "SparseSegmentSqrtNWithNumSegments": _sparse(0.5),
     "SparseSegmentSum": _sparse(0.0),
+    "SparseSegmentSumGrad": _sparse_gradient(0.0),
     "SparseSegmentSumWithNumSegments": _sparse(0.0),
     "UnsortedSegmentMax": _unsorted("max"),
     "UnsortedSegmentMin": _unsorted("min"),
