@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from importlib import import_module
-from threading import RLock
 from types import ModuleType
 
+from ..families import Families
 from .context import Rule
 
 FAMILIES: tuple[str, ...] = (
@@ -107,37 +106,6 @@ FAMILIES: tuple[str, ...] = (
 """The files of this folder that have a table RULES; no op stands in two of them."""
 
 
-class _Rules(Mapping[str, Rule]):
-    """The tables of all families as one. Families are imported in their order until one has what is asked for: all of
-    them take 0.1 s, and most models are folded by the first few."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, Rule] = {}
-        self._left = list(reversed(FAMILIES))
-        self._lock = RLock()  # a family may ask for a rule of another one while it is imported
-
-    def _import_next(self) -> None:
-        with self._lock:
-            if self._left:
-                self._found.update(family(self._left[-1]).RULES)
-                self._left.pop()
-
-    def __getitem__(self, op: str) -> Rule:
-        while op not in self._found:
-            if not self._left:
-                raise KeyError(op)
-            self._import_next()
-        return self._found[op]
-
-    def __iter__(self) -> Iterator[str]:
-        while self._left:
-            self._import_next()
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
 class RulesOver(Mapping[str, Rule]):
     """`own` rules, and those of the reference engine for every other op, which are imported as they are needed."""
 
@@ -157,7 +125,7 @@ class RulesOver(Mapping[str, Rule]):
 
 def family(name: str) -> ModuleType:
     """The file of a family, imported."""
-    return import_module(f".{name}", __package__)
+    return RULES.family(name)
 
 
-RULES: Mapping[str, Rule] = _Rules()
+RULES: Families[Rule] = Families(__name__.rpartition(".")[0], FAMILIES, "RULES")

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from importlib import import_module
-from threading import RLock
 from types import ModuleType
 
+from ..families import Families
 from .builder import Lowering
 
 FAMILIES = (
@@ -33,39 +31,9 @@ FAMILIES = (
 )
 
 
-class _Lowerings(Mapping[str, Lowering]):
-    """The tables of all families as one. Families are imported in their order until one has what is asked for."""
-
-    def __init__(self) -> None:
-        self._found: dict[str, Lowering] = {}
-        self._left = list(reversed(FAMILIES))
-        self._lock = RLock()
-
-    def _import_next(self) -> None:
-        with self._lock:
-            if self._left:
-                self._found.update(family(self._left[-1]).LOWERINGS)
-                self._left.pop()
-
-    def __getitem__(self, op: str) -> Lowering:
-        while op not in self._found:
-            if not self._left:
-                raise KeyError(op)
-            self._import_next()
-        return self._found[op]
-
-    def __iter__(self) -> Iterator[str]:
-        while self._left:
-            self._import_next()
-        return iter(self._found)
-
-    def __len__(self) -> int:
-        return sum(1 for _ in self)
-
-
 def family(name: str) -> ModuleType:
     """The file of a family, imported."""
-    return import_module(f".{name}", __package__)
+    return LOWERINGS.family(name)
 
 
-LOWERINGS: Mapping[str, Lowering] = _Lowerings()
+LOWERINGS: Families[Lowering] = Families(__name__.rpartition(".")[0], FAMILIES, "LOWERINGS")
